@@ -1,0 +1,1 @@
+//! The device: an encrypted store of household checks that works offline.

@@ -1,0 +1,1 @@
+//! The ruhu command: a field device in a terminal.

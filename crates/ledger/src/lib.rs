@@ -1,0 +1,1 @@
+//! Signed batches, receipts, certificates and the transparency log, with no I/O.

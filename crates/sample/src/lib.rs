@@ -1,0 +1,1 @@
+//! Invented villages for demonstrations, tests and benchmarks.

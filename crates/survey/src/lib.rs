@@ -1,0 +1,1 @@
+//! Households, checks and their history: the domain of Ruhu, with no I/O.

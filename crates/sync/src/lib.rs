@@ -1,0 +1,1 @@
+//! The sync protocol as data: wire format and a session that does no I/O.

@@ -1,0 +1,31 @@
+//! `cargo xtask`: builds, demonstrates, tests and measures the project, doing its own set-up.
+
+mod command;
+mod fuzz;
+mod setup;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Builds, demonstrates and tests Ruhu")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Runs every check that a submission must pass, and prints the time of each
+    Test,
+    /// Throws hostile changes at the admission gate, in release mode, for as long as wished
+    Fuzz(fuzz::Fuzz),
+}
+
+fn main() -> anyhow::Result<()> {
+    setup::check_tools()?;
+    match Arguments::parse().task {
+        Task::Test => test::run_all(),
+        Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),
+    }
+}

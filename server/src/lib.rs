@@ -1,0 +1,1 @@
+//! The server: an axum API over an embedded store.
