@@ -1,1 +1,34 @@
-//! The sync protocol as data: wire format and a session that does no I/O.
+//! The sync protocol as data: the wire format, what a server relays, and a device's session.
+//!
+//! Nothing here does I/O, waits, or reads a clock. The wire format is in [`frame`], [`request`] and
+//! [`response`]; `schemas/wire/sync.md` documents it byte by byte. [`session`] is the device's side of
+//! a sync as a state machine, [`answer`] the server's choice of what to send. Neither looks inside a
+//! batch: the unit of transfer is a signed batch of bytes with an id.
+
+pub mod answer;
+pub mod authenticate;
+pub mod fingerprint;
+pub mod frame;
+pub mod key_bytes;
+pub mod limits;
+pub mod protocol;
+pub mod request;
+pub mod response;
+pub mod session;
+pub mod vector;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod samples;
+
+pub use ruhu_ledger::batch::BatchId;
+
+pub use fingerprint::Fingerprint;
+pub use frame::{FrameReader, WireError, encode_all};
+pub use key_bytes::KeyBytes;
+pub use protocol::{PROTOCOL_VERSION, Refused, Side};
+pub use request::RequestFrame;
+pub use response::ResponseFrame;
+pub use session::Session;
+pub use vector::{ChainTip, Cursor};

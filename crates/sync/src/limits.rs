@@ -1,0 +1,48 @@
+//! Every limit of the protocol, in one place: sizes in bytes, counts per frame and per request.
+//!
+//! A reader refuses what is above a limit before it buffers or allocates it. A writer keeps below; the
+//! tests beside each format stand on both sides.
+
+/// The most bytes of batches and keys a session plans into one request, unless one batch alone is larger.
+pub const BYTES_PER_REQUEST: u64 = 128 * 1024;
+/// The most batches in one request.
+pub const BATCHES_PER_REQUEST: usize = 64;
+/// The most household keys in one request.
+pub const KEYS_PER_REQUEST: usize = 256;
+/// The most villages in one request.
+pub const VILLAGES_PER_REQUEST: usize = 64;
+/// The most bytes a server reads of one request body: every village with its longest vector, all keys,
+/// and one batch of the largest size.
+pub const REQUEST_BYTES_MAX: u64 = 1024 * 1024;
+/// The bytes of relayed batches and decisions after which a server ends its answer about a village
+/// and says that there is more.
+pub const ANSWER_BYTES: u64 = 128 * 1024;
+
+/// The most chain tips in a version vector.
+pub const TIPS_PER_VILLAGE: usize = 256;
+/// The most household keys in one frame of a village's keys; more of them take several frames.
+pub const KEYS_PER_FRAME: usize = 4096;
+/// The most hashes in a consistency proof: two for each bit of a 64-bit log size.
+pub const CONSISTENCY_HASHES_MAX: usize = 128;
+
+/// The most bytes of a signed batch: a payload of 256 KiB, and its header and signature.
+pub const BATCH_BYTES_MAX: usize = ruhu_ledger::limits::PAYLOAD_BYTES_MAX + 1024;
+/// The most bytes of a signed receipt: 100 verdicts, each waiting for 64 changes.
+pub const RECEIPT_BYTES_MAX: usize = 256 * 1024;
+/// The most bytes of a signed certificate: 2,000 villages, and the rest of it.
+pub const CERTIFICATE_BYTES_MAX: usize = 48 * 1024;
+/// The most bytes of a signed revocation.
+pub const REVOCATION_BYTES_MAX: usize = 4 * 1024;
+/// The most bytes of a signed decision.
+pub const DECISION_BYTES_MAX: usize = 16 * 1024;
+/// The most bytes of a checkpoint note, with the signatures of witnesses.
+pub const NOTE_BYTES_MAX: usize = ruhu_ledger::limits::NOTE_BYTES_MAX;
+/// The most bytes of a stable code.
+pub const CODE_BYTES_MAX: usize = 64;
+/// The most bytes of an explanation.
+pub const DETAIL_BYTES_MAX: usize = 512;
+
+/// How many requests in a row may fail without any progress before a session gives up.
+pub const FAILURES_MAX: u32 = 6;
+/// How many requests one session makes at most; whatever is left waits for the next session.
+pub const ROUNDS_MAX: u32 = 1_000;

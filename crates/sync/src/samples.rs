@@ -1,0 +1,187 @@
+//! Fixed values for tests: one invented village, and a server that signs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruhu_ledger::batch::BatchId;
+use ruhu_ledger::certificate::{
+    Certificate, CertificateKind, Revocation, SignedCertificate, SignedRevocation,
+};
+use ruhu_ledger::decision::{Decision, SignedDecision};
+use ruhu_ledger::receipt::{Receipt, SignedReceipt};
+use ruhu_ledger::signature::SecretKey;
+use ruhu_ledger::statement::Signed;
+use ruhu_ledger::verdict::Verdict;
+use ruhu_survey::change::ChangeHash;
+use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
+use ruhu_survey::role::Role;
+
+use crate::key_bytes::KeyBytes;
+use crate::protocol::{PROTOCOL_VERSION, Refused, Side};
+use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
+use crate::response::{
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, ResponseFrame, VillageDone,
+    VillageKeys, Welcome,
+};
+use crate::vector::{ChainTip, Cursor};
+
+/// A morning in the field, milliseconds since 1970.
+pub(crate) const MORNING_MS: i64 = 1_790_000_000_000;
+pub(crate) const EPOCH: EpochId = EpochId::from_bytes([0xe0; 16]);
+pub(crate) const VILLAGE: VillageId = VillageId::from_bytes([0xb0; 16]);
+pub(crate) const DEPLOYMENT: DeploymentId = DeploymentId::from_bytes([0xd0; 16]);
+
+pub(crate) fn device(index: u8) -> DeviceId {
+    DeviceId::from_bytes([index; 16])
+}
+
+pub(crate) fn batch_id(index: u8) -> BatchId {
+    BatchId([index; 32])
+}
+
+pub(crate) fn household(index: u8) -> HouseholdId {
+    HouseholdId::from_bytes([index; 16])
+}
+
+fn server_key() -> SecretKey {
+    SecretKey::from_seed([1; 32])
+}
+
+pub(crate) fn receipt(batch: BatchId, leaf_index: u64) -> SignedReceipt {
+    let receipt = Receipt {
+        epoch: EPOCH,
+        batch,
+        leaf_index,
+        received_ms: MORNING_MS,
+        anchor_ms: Some(MORNING_MS - 60_000),
+        verdicts: vec![Verdict::Accepted],
+    };
+    Signed::sign(receipt, &server_key()).unwrap()
+}
+
+pub(crate) fn certificate() -> SignedCertificate {
+    let certificate = Certificate {
+        deployment: DEPLOYMENT,
+        serial: 7,
+        key: SecretKey::from_seed([2; 32]).public(),
+        kind: CertificateKind::Device,
+        user: UserId::from_bytes([0xa0; 16]),
+        role: Role::WorkTeam,
+        villages: BTreeSet::from([VILLAGE]),
+        from_ms: MORNING_MS,
+        until_ms: MORNING_MS + 31_536_000_000,
+        name: "驻村平板 3".to_owned(),
+    };
+    Signed::sign(certificate, &server_key()).unwrap()
+}
+
+pub(crate) fn revocation() -> SignedRevocation {
+    let revocation = Revocation {
+        deployment: DEPLOYMENT,
+        device: device(3),
+        at_ms: MORNING_MS,
+        reason: "lost".to_owned(),
+    };
+    Signed::sign(revocation, &server_key()).unwrap()
+}
+
+pub(crate) fn decision() -> SignedDecision {
+    let decision = Decision {
+        epoch: EPOCH,
+        batch: batch_id(0x21),
+        change: ChangeHash([0x51; 32]),
+        verdict: Verdict::Accepted,
+        decided_ms: MORNING_MS,
+        by: UserId::from_bytes([0xa1; 16]),
+    };
+    Signed::sign(decision, &server_key()).unwrap()
+}
+
+pub(crate) fn hello() -> Hello {
+    Hello {
+        protocol: PROTOCOL_VERSION,
+        deployment: DEPLOYMENT,
+        device: device(1),
+        schema: 1,
+        checkpoint_size: 300,
+        checkpoint_root: [0x33; 32],
+    }
+}
+
+pub(crate) fn welcome() -> Welcome {
+    Welcome { protocol: PROTOCOL_VERSION, epoch: EPOCH, server_time_ms: MORNING_MS, schema: 1 }
+}
+
+pub(crate) fn done(village: VillageId, number: u64, more: bool) -> VillageDone {
+    VillageDone { village, cursor: Cursor { epoch: EPOCH, number }, fingerprint: 0x0123_4567_89ab_cdef, more }
+}
+
+pub(crate) fn problem(batch: BatchId, outcome: ProblemOutcome) -> BatchProblem {
+    BatchProblem {
+        batch,
+        code: "signature".to_owned(),
+        detail: "the signature does not verify".to_owned(),
+        outcome,
+    }
+}
+
+/// A device's chain as a query that holds it to the end.
+fn query() -> VillageQuery {
+    let cursor = Some(Cursor { epoch: EPOCH, number: 1_000 });
+    let vector = [ChainTip::at(device(1), 6, &batch_id(0x16)), ChainTip::at(device(2), 300, &batch_id(0x22))];
+    VillageQuery { village: VILLAGE, cursor, vector: vector.into() }
+}
+
+/// Every frame of a request by the name of its golden file, in an order that a reader admits.
+pub(crate) fn request() -> Vec<(&'static str, RequestFrame)> {
+    let first =
+        VillageQuery { village: VillageId::from_bytes([0xb1; 16]), cursor: None, vector: BTreeSet::new() };
+    let key = HouseholdKeyFrame { household: household(0x71), key: KeyBytes([0x5a; 64]) };
+    vec![
+        ("hello", RequestFrame::Hello(hello())),
+        ("village_first", RequestFrame::Village(first)),
+        ("village", RequestFrame::Village(query())),
+        ("key", RequestFrame::Key(key)),
+        ("batch", RequestFrame::Batch(b"any bytes: a session does not look inside".to_vec())),
+    ]
+}
+
+/// Every frame of a response but the refusal by the name of its golden file, in an admitted order.
+pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
+    use ResponseFrame as F;
+    let staged = problem(batch_id(0x12), ProblemOutcome::Staged { expected: 129 });
+    let keys =
+        BTreeMap::from([(household(0x71), KeyBytes([0x5a; 64])), (household(0x72), KeyBytes([0x5b; 64]))]);
+    let keys = VillageKeys { village: VILLAGE, search_key: KeyBytes([0x5c; 32]), households: keys };
+    let batch = b"any bytes: a session does not look inside".to_vec();
+    let relayed = Relayed { village: VILLAGE, sequence: 1_001, batch, receipt: receipt(batch_id(0x21), 41) };
+    let note = "ruhu/d0d0d0d0-d0d0-d0d0-d0d0-d0d0d0d0d0d0\n301\nMzMz\n\n— ruhu AAAA\n".to_owned();
+    vec![
+        ("welcome", F::Welcome(welcome())),
+        ("receipt", F::Receipt(receipt(batch_id(0x11), 40))),
+        ("batch_staged", F::BatchProblem(staged)),
+        ("batch_rejected", F::BatchProblem(problem(batch_id(0x13), ProblemOutcome::Rejected))),
+        ("keys_held", F::KeysHeld([household(0x71), household(0x72)].into())),
+        ("certificate", F::Certificate(certificate())),
+        ("revocation", F::Revocation(revocation())),
+        ("village_keys", F::VillageKeys(keys)),
+        ("relayed", F::Relayed(relayed)),
+        (
+            "decision",
+            F::Decision(RelayedDecision { village: VILLAGE, sequence: 1_002, decision: decision() }),
+        ),
+        (
+            "checkpoint",
+            F::Checkpoint(CheckpointFrame { note, from_size: 300, consistency: vec![[0x44; 32]; 2] }),
+        ),
+        ("village_done", F::VillageDone(done(VILLAGE, 1_002, true))),
+        ("bye", F::Bye),
+    ]
+}
+
+pub(crate) fn refused() -> ResponseFrame {
+    ResponseFrame::Refused(Refused {
+        code: "protocol_too_new".to_owned(),
+        detail: "the device speaks protocol 2, the server understands 1 to 1: upgrade the server".to_owned(),
+        upgrade: Some(Side::Server),
+    })
+}
