@@ -2,11 +2,23 @@
 //!
 //! Nothing here does I/O, reads a clock or draws randomness: the same inputs give the same bytes.
 
-pub mod id;
-pub mod codec;
-pub mod limits;
-pub mod change;
-pub mod register;
-pub mod gate;
+pub mod authorise;
 pub mod belt;
+pub mod certificate_number;
+pub mod change;
+pub mod check;
+pub mod code_list;
+pub mod codec;
+pub mod entry;
+pub mod field_table;
+pub mod gate;
+pub mod history;
+pub mod household;
+pub mod id;
+pub mod issue;
+pub mod limits;
+pub mod message;
+pub mod register;
 pub mod role;
+pub mod sealed;
+pub mod shown;
