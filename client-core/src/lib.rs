@@ -1,1 +1,50 @@
-//! The device: an encrypted store of household checks that works offline.
+//! The device: an encrypted store of household checks that works for weeks without a network.
+
+mod author;
+mod check;
+mod client;
+mod edit;
+mod enrol;
+mod env;
+mod error;
+mod folder;
+#[cfg(not(target_arch = "wasm32"))]
+mod http;
+mod identity;
+mod key_file;
+mod list;
+mod problem;
+mod receive;
+mod record;
+mod search;
+mod status;
+mod store;
+mod sync;
+mod transport;
+mod view;
+mod workbench;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::FORM_VERSION;
+pub use client::Client;
+pub use edit::{Edit, IssueEntry};
+pub use enrol::{Enrolled, Invitation};
+pub use env::Environment;
+#[cfg(not(target_arch = "wasm32"))]
+pub use env::SystemEnvironment;
+pub use error::Error;
+#[cfg(not(target_arch = "wasm32"))]
+pub use http::HttpTransport;
+pub use key_file::{Cost, PASSPHRASE_CHARACTERS_MIN};
+pub use list::{CheckState, ListedCheck, ListedHousehold, Order, Query, SendState};
+pub use record::{OpenConflict, Written};
+pub use status::{DeviceStatus, Fork, KnownDevice, LastSync, NotAccepted, ReceiptLine, Status, Unsent};
+pub use store::OpenReport;
+pub use store::draft::DraftAnswer;
+pub use store::set_aside::SetAside;
+pub use store::village::Village;
+pub use sync::{Progress, SyncOutcome, SyncReport};
+pub use transport::{HttpRequest, HttpResponse, Transport, TransportError};
+pub use view::{CheckView, Draft, FieldView, HouseholdView};

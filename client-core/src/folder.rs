@@ -1,0 +1,173 @@
+//! The folder a store lives in: its file names, and the few operations on files.
+//!
+//! Nothing here deletes a database. What cannot be used is renamed beside the rest.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::key_file::{KeyFile, Locked};
+
+const DATABASE: &str = "ruhu.db";
+const DATABASE_UNFINISHED: &str = "ruhu.db.new";
+const KEY: &str = "ruhu.key";
+/// What SQLite keeps beside a database; a database set aside takes them along.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+const ASIDE_MAX: u32 = 10_000;
+
+/// The folder of one store.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Makes the folder if it is not there, readable by its owner alone.
+    pub(crate) fn make(&self) -> Result<(), Error> {
+        fs::create_dir_all(&self.path).map_err(|source| Error::io(&self.path, source))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
+                .map_err(|source| Error::io(&self.path, source))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Where a new database is made, before its key is on disk.
+    pub(crate) fn unfinished(&self) -> PathBuf {
+        self.path.join(DATABASE_UNFINISHED)
+    }
+
+    pub(crate) fn key(&self) -> PathBuf {
+        self.path.join(KEY)
+    }
+
+    pub(crate) fn read_key(&self) -> Result<KeyFile, Error> {
+        let path = self.key();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(if self.database().exists() {
+                    Error::KeyFileMissing(path)
+                } else {
+                    Error::StoreMissing(self.path.clone())
+                });
+            }
+            Err(source) => return Err(Error::io(&path, source)),
+        };
+        KeyFile::from_bytes(&bytes).map_err(|why| self.locked(why))
+    }
+
+    /// The public error for a key file that gave no key.
+    pub(crate) fn locked(&self, why: Locked) -> Error {
+        match why {
+            Locked::Damaged => Error::KeyFileDamaged(self.key()),
+            Locked::Newer(found) => Error::KeyFileNewer { path: self.key(), found },
+            Locked::WrongPassphrase => Error::WrongPassphrase,
+        }
+    }
+
+    /// Puts the key file in place in one step: a kill leaves the old one or the new one, whole.
+    pub(crate) fn write_key(&self, key: &KeyFile) -> Result<(), Error> {
+        let temporary = self.path.join(format!("{KEY}.new"));
+        let written = write_private(&temporary, &key.to_bytes());
+        written.map_err(|source| Error::io(&temporary, source))?;
+        self.rename(&temporary, &self.key())
+    }
+
+    /// Renames inside the folder, durably.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        fs::rename(from, to).map_err(|source| Error::io(to, source))?;
+        let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| Error::io(&self.path, source))
+    }
+
+    /// The 16 bytes a database file begins with; `None` when it is shorter.
+    pub(crate) fn salt_of(path: &Path) -> Result<Option<[u8; 16]>, Error> {
+        let mut salt = [0; 16];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut salt));
+        match read {
+            Ok(()) => Ok(Some(salt)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(source) => Err(Error::io(path, source)),
+        }
+    }
+
+    /// Renames the database, what SQLite keeps beside it and the key file to `….aside-N`.
+    pub(crate) fn set_aside(&self) -> Result<Vec<PathBuf>, Error> {
+        let number = self.free_aside()?;
+        let mut moved = Vec::new();
+        let companions = COMPANIONS.map(|suffix| format!("{DATABASE}{suffix}"));
+        let names = companions.iter().map(String::as_str).chain([DATABASE, DATABASE_UNFINISHED, KEY]);
+        for name in names {
+            let from = self.path.join(name);
+            if from.exists() {
+                let to = self.path.join(aside_name(name, number));
+                self.rename(&from, &to)?;
+                moved.push(to);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// The databases set aside in this folder so far, by name.
+    pub(crate) fn aside(&self) -> Result<Vec<PathBuf>, Error> {
+        let entries = fs::read_dir(&self.path).map_err(|source| Error::io(&self.path, source))?;
+        let prefix = format!("{DATABASE}.aside-");
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|source| Error::io(&self.path, source))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let number = name.strip_prefix(&prefix).unwrap_or_default();
+            if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn free_aside(&self) -> Result<u32, Error> {
+        let taken = |number: &u32| {
+            [DATABASE, KEY].iter().any(|name| self.path.join(aside_name(name, *number)).exists())
+        };
+        let full = || io::Error::new(io::ErrorKind::AlreadyExists, "too many databases were set aside");
+        (1..ASIDE_MAX).find(|number| !taken(number)).ok_or_else(|| Error::io(&self.path, full()))
+    }
+}
+
+/// `ruhu.db-wal` becomes `ruhu.db.aside-1-wal`, so that SQLite still finds it beside `ruhu.db.aside-1`.
+fn aside_name(name: &str, number: u32) -> String {
+    let suffix = COMPANIONS.iter().find(|suffix| name == format!("{DATABASE}{suffix}"));
+    match suffix {
+        Some(suffix) => format!("{DATABASE}.aside-{number}{suffix}"),
+        None => format!("{name}.aside-{number}"),
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}

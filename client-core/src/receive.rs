@@ -1,0 +1,456 @@
+//! Taking in what the server sent: everything is verified, what passes is stored, what fails is set aside.
+//!
+//! One answer's commits are one transaction. Only a log that contradicts what was seen before stops it.
+
+use ruhu_ledger::batch::{Anchor, Batch, BatchBody, BatchHeader, change_hash};
+use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
+use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
+use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::tree::verify_consistency;
+use ruhu_ledger::verdict::Verdict;
+use ruhu_survey::authorise::Author;
+use ruhu_survey::change::{ChangeHash, DocumentId};
+use ruhu_survey::id::VillageId;
+use ruhu_sync::Fingerprint;
+use ruhu_sync::response::{
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, VillageKeys, Welcome,
+};
+use ruhu_sync::session::{Commit, PartDone, VillageCommit};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::store::batch::{self, BatchState};
+use crate::store::document::{self, Arrived, ChangeState};
+use crate::store::meta::{self, Fact};
+use crate::store::set_aside::{self, Item};
+use crate::store::{certificate, village};
+use crate::workbench::{NotApplied, Rights, Workbench, name};
+
+/// What one answer brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Own batches that are now known to be received.
+    pub(crate) receipts: u64,
+    /// Relayed batches that were new.
+    pub(crate) relayed: u64,
+    /// Own changes that the server did not accept.
+    pub(crate) not_accepted: u64,
+    /// Things set aside.
+    pub(crate) set_aside: u64,
+    /// Villages that are caught up now.
+    pub(crate) caught_up: Vec<VillageId>,
+}
+
+/// The taking in of one answer.
+pub(crate) struct Receiver<'a> {
+    tx: &'a Transaction<'a>,
+    identity: &'a Identity,
+    now_ms: i64,
+    bench: Workbench<'a>,
+    taken: Taken,
+}
+
+impl<'a> Receiver<'a> {
+    pub(crate) fn new(tx: &'a Transaction<'a>, identity: &'a Identity, now_ms: i64) -> Self {
+        Self { tx, identity, now_ms, bench: Workbench::new(tx), taken: Taken::default() }
+    }
+
+    /// Takes in all commits of one answer.
+    ///
+    /// # Errors
+    /// [`Error::LogInconsistent`], [`Error::NewEpoch`], or that the store fails; nothing is kept then.
+    pub(crate) fn take(mut self, commits: &[Commit]) -> Result<Taken, Error> {
+        let fingerprints = commits.iter().filter_map(|commit| match commit {
+            Commit::Village(part) => Some(part),
+            _ => None,
+        });
+        let parts: Vec<&VillageCommit> = fingerprints.collect();
+        for commit in commits {
+            self.one(commit)?;
+        }
+        self.bench.finish()?;
+        for part in parts {
+            village_part(self.tx, part, self.now_ms, &mut self.taken)?;
+        }
+        Ok(self.taken)
+    }
+
+    fn one(&mut self, commit: &Commit) -> Result<(), Error> {
+        match commit {
+            Commit::Welcome(welcome) => self.welcome(welcome),
+            Commit::Receipt(receipt) => self.receipt(receipt),
+            Commit::Problem(problem) => self.problem(problem),
+            Commit::KeysHeld(households) => {
+                households.iter().try_for_each(|household| village::key_held(self.tx, *household))
+            }
+            Commit::Certificate(certificate) => self.certificate(certificate),
+            Commit::Revocation(revocation) => self.revocation(revocation),
+            Commit::Keys(keys) => self.keys(keys),
+            Commit::Relayed(relayed) => self.relayed(relayed),
+            Commit::Decision(decision) => self.decision(decision),
+            Commit::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
+            Commit::Village(_) => Ok(()),
+        }
+    }
+
+    fn put_aside(&mut self, kind: &str, code: &str, subject: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.taken.set_aside += 1;
+        set_aside::keep(self.tx, self.now_ms, Item { kind, code, subject, bytes })
+    }
+
+    fn welcome(&mut self, welcome: &Welcome) -> Result<(), Error> {
+        if welcome.epoch != self.identity.epoch {
+            return Err(Error::NewEpoch);
+        }
+        let ahead = self.now_ms.saturating_sub(welcome.server_time_ms);
+        meta::set(self.tx, Fact::ClockAhead, &ahead.to_be_bytes())
+    }
+
+    /// A receipt for a batch of this device, or of one that it carries.
+    fn receipt(&mut self, receipt: &SignedReceipt) -> Result<(), Error> {
+        let id = receipt.statement.batch;
+        let aside = match batch::find(self.tx, &id)? {
+            None => "unknown_batch",
+            Some(known) if known.received => return Ok(()),
+            Some(known) => {
+                let held = batch::read(&batch::bytes(self.tx, &id)?)?;
+                match self.check_receipt(receipt, &held.header) {
+                    Ok(()) => return self.received(&known, receipt),
+                    Err(code) => code,
+                }
+            }
+        };
+        self.put_aside("receipt", aside, &id.to_string(), &receipt.to_bytes())
+    }
+
+    /// Whether a receipt is by our server, of this epoch, and speaks of this batch.
+    fn check_receipt(&self, receipt: &SignedReceipt, header: &BatchHeader) -> Result<(), &'static str> {
+        let said = &receipt.statement;
+        if receipt.verify(&self.identity.server_key).is_err() {
+            Err("signature")
+        } else if said.epoch != self.identity.epoch {
+            Err("other_epoch")
+        } else if said.batch != header.id() {
+            Err("other_batch")
+        } else if said.verdicts.len() != usize::from(header.count) {
+            Err("verdict_count")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn received(&mut self, known: &batch::Known, receipt: &SignedReceipt) -> Result<(), Error> {
+        batch::keep_receipt(self.tx, known.row, receipt, None)?;
+        for (position, verdict) in receipt.statement.verdicts.iter().enumerate() {
+            self.verdict(known, position, verdict)?;
+        }
+        self.taken.receipts += u64::from(known.own);
+        Ok(())
+    }
+
+    /// What became of one own change.
+    fn verdict(&mut self, known: &batch::Known, position: usize, verdict: &Verdict) -> Result<(), Error> {
+        let Some((id, hash, state)) = self.change_at(known.row, position)? else { return Ok(()) };
+        if state != ChangeState::Own {
+            return Ok(());
+        }
+        let row = self.bench.row(known.village, id)?;
+        // A held change of one's own stays in view: it only waits at the server.
+        let (state, rule) = match verdict {
+            Verdict::Accepted => (ChangeState::Accepted, ""),
+            Verdict::Held { .. } => (ChangeState::Own, "held"),
+            Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
+            Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
+        };
+        document::set_state(self.tx, row, hash, state, rule)?;
+        if matches!(state, ChangeState::Quarantined | ChangeState::Refused) {
+            self.taken.not_accepted += 1;
+            self.bench.rebuild(known.village, id)?;
+        }
+        Ok(())
+    }
+
+    fn change_at(
+        &self,
+        batch: i64,
+        position: usize,
+    ) -> Result<Option<(DocumentId, ChangeHash, ChangeState)>, Error> {
+        let mut statement = self
+            .tx
+            .prepare_cached("SELECT document, hash, state FROM change WHERE batch = ?1 AND position = ?2")?;
+        let position = i64::try_from(position).unwrap_or(i64::MAX);
+        let found = statement
+            .query_row(params![batch, position], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, i64>(2)?))
+            })
+            .optional()?;
+        let Some((row, hash, state)) = found else { return Ok(None) };
+        let id = document::id_of(self.tx, row)?;
+        Ok(Some((id, ChangeHash(hash), document::read_state(state)?)))
+    }
+
+    fn problem(&mut self, problem: &BatchProblem) -> Result<(), Error> {
+        let state = match problem.outcome {
+            ProblemOutcome::Staged { .. } => BatchState::Sent,
+            ProblemOutcome::Rejected => BatchState::TurnedAway,
+        };
+        batch::mark_problem(self.tx, &problem.batch, &problem.code, state)
+    }
+
+    fn certificate(&mut self, signed: &SignedCertificate) -> Result<(), Error> {
+        let statement = &signed.statement;
+        let subject = statement.device().to_string();
+        if signed.verify(&self.identity.server_key).is_err() {
+            return self.put_aside("certificate", "signature", &subject, &signed.to_bytes());
+        }
+        if statement.deployment != self.identity.certificate.deployment {
+            return self.put_aside("certificate", "other_deployment", &subject, &signed.to_bytes());
+        }
+        certificate::put(self.tx, signed)?;
+        let own = &self.identity.certificate;
+        if statement.key == own.key && statement.serial > own.serial && statement.user == own.user {
+            meta::set(self.tx, Fact::Certificate, &signed.to_bytes())?;
+            village::grant(self.tx, &statement.villages)?;
+        }
+        Ok(())
+    }
+
+    fn revocation(&mut self, signed: &SignedRevocation) -> Result<(), Error> {
+        let statement = &signed.statement;
+        let subject = statement.device.to_string();
+        if signed.verify(&self.identity.server_key).is_err() {
+            return self.put_aside("revocation", "signature", &subject, &signed.to_bytes());
+        }
+        if statement.deployment != self.identity.certificate.deployment {
+            return self.put_aside("revocation", "other_deployment", &subject, &signed.to_bytes());
+        }
+        certificate::revoke(self.tx, signed)
+    }
+
+    fn keys(&mut self, keys: &VillageKeys) -> Result<(), Error> {
+        if !village::keep_search_key(self.tx, keys.village, &keys.search_key.0)? {
+            return self.put_aside("keys", "unknown_village", &keys.village.to_string(), &[]);
+        }
+        for (household, key) in &keys.households {
+            if !village::keep_key(self.tx, keys.village, *household, &key.0)? {
+                self.put_aside("keys", "other_key", &household.to_string(), &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn relayed(&mut self, relayed: &Relayed) -> Result<(), Error> {
+        match self.open_relayed(relayed) {
+            Ok(opened) => self.store_relayed(relayed, &opened),
+            Err(Aside::Store(error)) => Err(error),
+            Err(Aside::Code(code)) => {
+                let subject = relayed.receipt.statement.batch.to_string();
+                self.put_aside("batch", code, &subject, &relayed.batch)
+            }
+        }
+    }
+
+    /// Verifies a relayed batch: the server's receipt, the author's certificate, the signature, the body.
+    fn open_relayed(&self, relayed: &Relayed) -> Result<Opened, Aside> {
+        let batch = Batch::from_bytes(&relayed.batch).map_err(|_| Aside::Code("malformed"))?;
+        self.check_receipt(&relayed.receipt, &batch.header).map_err(Aside::Code)?;
+        if batch.header.village != relayed.village || !village::is_known(self.tx, relayed.village)? {
+            return Err(Aside::Code("other_village"));
+        }
+        let said = &relayed.receipt.statement;
+        let revoked = certificate::revoked_ms(self.tx, batch.header.device)?;
+        if revoked.is_some_and(|at_ms| at_ms < said.received_ms) && said.verdicts.contains(&Verdict::Accepted)
+        {
+            return Err(Aside::Code("revoked"));
+        }
+        let author = self.author(&batch, said.received_ms)?.ok_or(Aside::Code("author"))?;
+        let body = batch.open().map_err(|_| Aside::Code("body"))?;
+        Ok(Opened { batch, body, author })
+    }
+
+    fn store_relayed(&mut self, relayed: &Relayed, opened: &Opened) -> Result<(), Error> {
+        let Opened { batch, body, author } = opened;
+        if let Some(known) = batch::find(self.tx, &batch.id())? {
+            return if known.received { Ok(()) } else { self.received(&known, &relayed.receipt) };
+        }
+        let row = batch::insert(self.tx, batch, 0, BatchState::Received)?;
+        batch::keep_receipt(self.tx, row, &relayed.receipt, Some(relayed.sequence))?;
+        let verdicts = &relayed.receipt.statement.verdicts;
+        for (position, ((id, bytes), verdict)) in body.changes.iter().zip(verdicts).enumerate() {
+            let arriving = Arriving { row, position, id: *id, bytes, verdict };
+            self.arrive(relayed.village, arriving, author, &body.openings)?;
+        }
+        self.taken.relayed += 1;
+        Ok(())
+    }
+
+    /// Who a batch's changes are by: the certificate that its signature and village fit, and of several
+    /// the last that began before the server received it.
+    fn author(&self, batch: &Batch, received_ms: i64) -> Result<Option<Author>, Error> {
+        let known = certificate::of(self.tx, batch.header.device)?;
+        let fitting: Vec<_> = known.into_iter().filter(|held| batch.verify(held).is_ok()).collect();
+        let held = fitting.iter().find(|held| held.from_ms <= received_ms).or_else(|| fitting.last());
+        let Some(held) = held else { return Ok(None) };
+        Ok(Some(Author { device: batch.header.device, role: held.role, user: batch.header.user }))
+    }
+
+    fn arrive(
+        &mut self,
+        village: VillageId,
+        arriving: Arriving<'_>,
+        author: &Author,
+        openings: &[[u8; 8]],
+    ) -> Result<(), Error> {
+        let Arriving { row, position, id, bytes, verdict } = arriving;
+        let Some(hash) = change_hash(bytes) else { return Ok(()) };
+        let (mut state, mut rule) = match verdict {
+            Verdict::Accepted => (ChangeState::Accepted, String::new()),
+            Verdict::Held { .. } => (ChangeState::Held, "held".to_owned()),
+            Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.clone()),
+            Verdict::Refused { reason } => (ChangeState::Refused, reason.clone()),
+        };
+        let document = self.bench.row(village, id)?;
+        if document::state_of(self.tx, document, hash)?.is_some() {
+            return Ok(());
+        }
+        if state == ChangeState::Accepted {
+            let applied = self.bench.apply(village, id, bytes, author, Rights::Judged, openings)?;
+            if let Err(NotApplied { code }) = applied {
+                self.put_aside("change", &code, &name(id, hash), bytes)?;
+                (state, rule) = (ChangeState::SetAside, code);
+            }
+        }
+        document::add_arrived(
+            self.tx,
+            &Arrived { document, hash, bytes, batch: row, position, state, rule: &rule },
+        )?;
+        Ok(())
+    }
+
+    fn decision(&mut self, relayed: &RelayedDecision) -> Result<(), Error> {
+        let said = &relayed.decision.statement;
+        let (subject, bytes) = (said.change.to_string(), relayed.decision.to_bytes());
+        if relayed.decision.verify(&self.identity.server_key).is_err() {
+            return self.put_aside("decision", "signature", &subject, &bytes);
+        }
+        if said.epoch != self.identity.epoch {
+            return self.put_aside("decision", "other_epoch", &subject, &bytes);
+        }
+        let is_new = village::keep_decision(self.tx, relayed)?;
+        let Some(known) = batch::find(self.tx, &said.batch)? else {
+            return self.put_aside("decision", "unknown_batch", &subject, &bytes);
+        };
+        if !is_new {
+            return Ok(());
+        }
+        self.decide(&known, said.change, &said.verdict)
+    }
+
+    fn decide(&mut self, known: &batch::Known, hash: ChangeHash, verdict: &Verdict) -> Result<(), Error> {
+        let Some(change) = document::of_batch(self.tx, known.row, hash)? else { return Ok(()) };
+        let (state, rule) = match verdict {
+            Verdict::Accepted => return self.accept_late(known, &change),
+            Verdict::Held { .. } => (ChangeState::Held, "held"),
+            Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
+            Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
+        };
+        document::set_state(self.tx, change.document, hash, state, rule)?;
+        self.taken.not_accepted += u64::from(known.own);
+        self.bench.rebuild(known.village, change.id)
+    }
+
+    /// A change that was held or kept apart is part of its document after all.
+    fn accept_late(&mut self, known: &batch::Known, change: &document::OfBatch) -> Result<(), Error> {
+        let rights = match change.state {
+            ChangeState::Own => {
+                return document::set_state(self.tx, change.document, change.hash, ChangeState::Accepted, "");
+            }
+            ChangeState::Accepted => return Ok(()),
+            ChangeState::Held => Rights::Judged,
+            ChangeState::Quarantined | ChangeState::Refused | ChangeState::SetAside => Rights::Adopted,
+        };
+        let batch = batch::read(&batch::bytes_of_row(self.tx, known.row)?)?;
+        let received_ms = batch::received_ms(self.tx, known.row)?;
+        let Some(author) = self.author(&batch, received_ms)? else { return Ok(()) };
+        let openings = batch.open().map(|body| body.openings).unwrap_or_default();
+        let applied =
+            self.bench.apply(known.village, change.id, &change.bytes, &author, rights, &openings)?;
+        let (state, rule) = match applied {
+            Ok(()) => (ChangeState::Accepted, String::new()),
+            Err(NotApplied { code }) => {
+                self.put_aside("change", &code, &name(change.id, change.hash), &change.bytes)?;
+                (ChangeState::SetAside, code)
+            }
+        };
+        document::set_state(self.tx, change.document, change.hash, state, &rule)
+    }
+
+    /// A newer checkpoint: signed, and an extension of the one held.
+    fn checkpoint(&mut self, frame: &CheckpointFrame) -> Result<(), Error> {
+        let key = NoteKey::of_log(self.identity.certificate.deployment, self.identity.server_key);
+        let Ok(new) = Checkpoint::open(&frame.note, &key) else {
+            return self.put_aside("checkpoint", "signature", "", frame.note.as_bytes());
+        };
+        let held = batch::anchor(self.tx, self.identity.epoch)?;
+        if !continues(&held, &new, &frame.consistency) {
+            return Err(Error::LogInconsistent);
+        }
+        village::keep_checkpoint(self.tx, self.identity.epoch, &new, &frame.note, self.now_ms)
+    }
+}
+
+/// Whether the log of `new` begins with the whole log of `held`.
+fn continues(held: &Anchor, new: &Checkpoint, proof: &[[u8; 32]]) -> bool {
+    match new.size.cmp(&held.size) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Equal => new.root == held.root,
+        std::cmp::Ordering::Greater if held.size == 0 => true,
+        std::cmp::Ordering::Greater => {
+            verify_consistency(held.size, &held.root, new.size, &new.root, proof).is_ok()
+        }
+    }
+}
+
+/// Moves a village's cursor, and compares fingerprints where the feed is given to its end.
+fn village_part(
+    tx: &Transaction<'_>,
+    part: &VillageCommit,
+    now_ms: i64,
+    taken: &mut Taken,
+) -> Result<(), Error> {
+    village::move_cursor(tx, part.village, part.cursor)?;
+    let Some(PartDone { fingerprint, more: false }) = part.done else { return Ok(()) };
+    let own: Fingerprint = document::accepted(tx, part.village)?.iter().collect();
+    village::caught_up(tx, part.village, now_ms, own.value() == fingerprint)?;
+    taken.caught_up.push(part.village);
+    Ok(())
+}
+
+/// One change on its way in.
+struct Arriving<'a> {
+    row: i64,
+    position: usize,
+    id: DocumentId,
+    bytes: &'a [u8],
+    verdict: &'a Verdict,
+}
+
+/// A relayed batch that was verified.
+struct Opened {
+    batch: Batch,
+    body: BatchBody,
+    author: Author,
+}
+
+/// Why a relayed batch is not stored.
+enum Aside {
+    Code(&'static str),
+    Store(Error),
+}
+
+impl From<Error> for Aside {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}

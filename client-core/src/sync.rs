@@ -1,0 +1,493 @@
+//! Driving a sync: the session decides, this file carries its requests to the server and its commits to
+//! the store.
+//!
+//! No statement of the database is open while a request is under way. Whatever an answer brought is one
+//! transaction, so a kill between any two steps loses nothing and repeats little.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ruhu_survey::id::VillageId;
+use ruhu_sync::authenticate::{
+    HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest,
+};
+use ruhu_sync::frame::WireError;
+use ruhu_sync::request::Hello;
+use ruhu_sync::session::{self, Commit, Outcome, RequestPlan, Session, Step, Summary, VillageSummary};
+use ruhu_sync::{FrameReader, KeyBytes, PROTOCOL_VERSION, ResponseFrame, encode_all};
+use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::problem::{code, refusal};
+use crate::receive::{Receiver, Taken};
+use crate::store::batch::{self, DOCUMENT_SCHEMA, Seal};
+use crate::store::meta::{self, Fact};
+use crate::store::set_aside::{self, Item};
+use crate::store::village;
+use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
+
+const SYNC_PATH: &str = "/v1/sync";
+const NONCE_PATH: &str = "/v1/nonces";
+/// The problem code of a request whose nonce the server has forgotten.
+const NONCE_UNKNOWN: &str = "nonce_unknown";
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+/// How far a sync has come. Counted in receipts and stored batches, never guessed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Own batches that the server has durably, in this sync.
+    pub receipts: u64,
+    /// Own batches that this sync set out to send.
+    pub to_send: u64,
+    /// Batches of others that were stored.
+    pub relayed: u64,
+    /// Villages that are caught up.
+    pub villages_done: u64,
+    /// Villages that this sync set out to catch up.
+    pub villages: u64,
+}
+
+/// How a sync ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SyncOutcome {
+    /// Everything that could be settled was.
+    Complete,
+    /// It did a great deal and there is more: sync again at once.
+    Paused,
+    /// The link failed too often. What came before it is kept; sync again later.
+    Interrupted(TransportError),
+}
+
+/// What a sync did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncReport {
+    /// How it ended.
+    pub outcome: SyncOutcome,
+    /// How far it came.
+    pub progress: Progress,
+    /// Own changes that the server did not accept: see [`Client::refused`](crate::Client::refused).
+    pub not_accepted: u64,
+    /// Things that came and were set aside: see [`Client::set_aside`](crate::Client::set_aside).
+    pub set_aside: u64,
+    /// Own batches still without a receipt.
+    pub waiting: u64,
+    /// Requests made to the sync address.
+    pub requests: u64,
+    /// Bytes of request bodies.
+    pub sent_bytes: u64,
+    /// Bytes of response bodies.
+    pub got_bytes: u64,
+    /// Villages whose changes differ from the server's by fingerprint.
+    pub mismatched: Vec<VillageId>,
+}
+
+/// What is counted while a sync runs.
+#[derive(Debug, Default)]
+struct Tally {
+    progress: Progress,
+    not_accepted: u64,
+    set_aside: u64,
+    requests: u64,
+    sent_bytes: u64,
+    got_bytes: u64,
+    /// The last refusal of a request that was worth trying again.
+    busy: Option<Error>,
+}
+
+/// What came of one request.
+enum Answered {
+    /// Frames, and why the answer ended early.
+    Frames(Vec<ResponseFrame>, Option<session::TransportError>),
+    /// No answer, or none to be used.
+    Failed(session::TransportError),
+}
+
+impl Client {
+    /// Syncs every granted village with the server: sends what the server has not receipted, takes in
+    /// what others wrote, and checks all of it.
+    ///
+    /// `progress` is called after each stored step. Dropping the future at any moment is safe.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`]; [`Error::LogInconsistent`], after which no sync is possible until the
+    /// device is enrolled again; [`Error::NewEpoch`]; [`Error::Refused`] when the server does not take
+    /// this device or request; [`Error::Upgrade`]; or that the store fails. A failing link is no error
+    /// but an outcome.
+    pub async fn sync(
+        &mut self,
+        transport: &impl Transport,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<SyncReport, Error> {
+        self.refuse_halted()?;
+        let log = self.begin_sync()?;
+        let mut tally = Tally::default();
+        let ended = self.run(transport, progress, &mut tally).await;
+        let outcome = match &ended {
+            Ok(SyncOutcome::Complete) => "complete".to_owned(),
+            Ok(SyncOutcome::Paused) => "paused".to_owned(),
+            Ok(SyncOutcome::Interrupted(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        self.end_sync(log, &outcome, &tally)?;
+        let outcome = ended?;
+        let villages = self.villages()?;
+        let mismatched = villages.iter().filter(|village| village.mismatch_ms.is_some());
+        Ok(SyncReport {
+            outcome,
+            progress: tally.progress,
+            not_accepted: tally.not_accepted,
+            set_aside: tally.set_aside,
+            waiting: self.waiting()?,
+            requests: tally.requests,
+            sent_bytes: tally.sent_bytes,
+            got_bytes: tally.got_bytes,
+            mismatched: mismatched.map(|village| village.id).collect(),
+        })
+    }
+
+    async fn run(
+        &mut self,
+        transport: &impl Transport,
+        progress: &mut dyn FnMut(Progress),
+        tally: &mut Tally,
+    ) -> Result<SyncOutcome, Error> {
+        let summary = self.seal_and_sum_up()?;
+        tally.progress.villages = summary.villages.len() as u64;
+        tally.progress.to_send = summary.villages.iter().map(|village| village.unsent.len() as u64).sum();
+        progress(tally.progress);
+        let mut session = Session::new(summary);
+        loop {
+            match session.step().clone() {
+                Step::Send(plan) => match self.request(transport, &plan, tally).await? {
+                    Answered::Frames(frames, None) => session.received(frames),
+                    Answered::Frames(frames, Some(error)) => session.failed_after(frames, error),
+                    Answered::Failed(error) => session.failed(error),
+                },
+                Step::Store(commits) => {
+                    let taken = self.take_in(&commits)?;
+                    tally.add(&taken);
+                    session.stored();
+                    progress(tally.progress);
+                }
+                Step::Done(report) => return self.conclude(report, tally),
+            }
+        }
+    }
+
+    /// Seals what waits, and says what there is to sync.
+    fn seal_and_sum_up(&mut self) -> Result<Summary, Error> {
+        let identity = self.identity()?.clone();
+        let (store, environment) = self.store_and_environment();
+        store.write(|tx| {
+            let mut villages = Vec::new();
+            for village in village::all(tx)?.into_iter().filter(|village| village.granted) {
+                batch::seal(tx, &identity, village.id, environment, Seal::All)?;
+                villages.push(VillageSummary {
+                    village: village.id,
+                    cursor: village::cursor(tx, village.id)?,
+                    vector: batch::tips(tx, village.id)?,
+                    unsent: batch::unsent(tx, village.id)?,
+                    keys: village::keys_waiting(tx, village.id)?,
+                });
+            }
+            // A village with something to send comes before one that only has to be asked about.
+            villages.sort_by_key(|village| village.unsent.is_empty());
+            Ok(Summary { villages })
+        })
+    }
+
+    /// Sends one request and reads the answer as far as it arrived.
+    async fn request(
+        &mut self,
+        transport: &impl Transport,
+        plan: &RequestPlan,
+        tally: &mut Tally,
+    ) -> Result<Answered, Error> {
+        let body = self.body(plan)?;
+        tally.requests += 1;
+        tally.sent_bytes += body.len() as u64;
+        let response = match self.signed_post(transport, SYNC_PATH, body).await? {
+            Ok(response) => response,
+            Err(error) => return Ok(Answered::Failed(session_error(&error))),
+        };
+        tally.got_bytes += response.body.len() as u64;
+        match response.status {
+            200 => Ok(read_frames(&response)),
+            // A refusal that was cut off says nothing.
+            _ if !response.whole => Ok(Answered::Failed(session::TransportError::Cut)),
+            401 if code(&response).as_deref() == Some(NONCE_UNKNOWN) => {
+                tally.busy = Some(refusal(&response));
+                Ok(Answered::Failed(session::TransportError::Busy))
+            }
+            429 | 500 | 502 | 503 | 504 => {
+                tally.busy = Some(refusal(&response));
+                Ok(Answered::Failed(session::TransportError::Busy))
+            }
+            _ => Err(refusal(&response)),
+        }
+    }
+
+    /// The request's frames; its batches are marked as sent before they leave.
+    fn body(&mut self, plan: &RequestPlan) -> Result<Vec<u8>, Error> {
+        let identity = self.identity()?.clone();
+        self.store.write(|tx| {
+            let anchor = batch::anchor(tx, identity.epoch)?;
+            let hello = Hello {
+                protocol: PROTOCOL_VERSION,
+                deployment: identity.certificate.deployment,
+                device: identity.device(),
+                schema: DOCUMENT_SCHEMA,
+                checkpoint_size: anchor.size,
+                checkpoint_root: anchor.root,
+            };
+            let key = |household| village::key_bytes(tx, household).map(KeyBytes);
+            let bytes = |id| {
+                batch::mark_sent(tx, &id)?;
+                batch::bytes(tx, &id)
+            };
+            Ok(encode_all(&plan.frames(hello, key, bytes)?))
+        })
+    }
+
+    /// Posts a signed body. A nonce that the server does not know any more is replaced once.
+    async fn signed_post(
+        &mut self,
+        transport: &impl Transport,
+        path: &'static str,
+        body: Vec<u8>,
+    ) -> Result<Result<HttpResponse, TransportError>, Error> {
+        let digest: [u8; 32] = Sha256::digest(&body).into();
+        let mut nonce = match self.held_nonce()? {
+            Some(nonce) => nonce,
+            None => match fetch_nonce(transport).await? {
+                Ok(nonce) => nonce,
+                Err(error) => return Ok(Err(error)),
+            },
+        };
+        for attempt in 0..2 {
+            let request = sign(self.identity()?, path, &nonce, &digest, body.clone());
+            let response = match transport.send(request).await {
+                Ok(response) => response,
+                Err(error) => {
+                    // Whether the server used the nonce up is not known.
+                    self.keep_nonce("")?;
+                    return Ok(Err(error));
+                }
+            };
+            let fresh = response.header(HEADER_NONCE).unwrap_or_default().to_owned();
+            self.keep_nonce(&fresh)?;
+            let unknown = response.status == 401 && code(&response).as_deref() == Some(NONCE_UNKNOWN);
+            if !unknown || attempt == 1 || fresh.is_empty() {
+                return Ok(Ok(response));
+            }
+            nonce = fresh;
+        }
+        Ok(Err(TransportError::Cut))
+    }
+
+    fn held_nonce(&self) -> Result<Option<String>, Error> {
+        let held = meta::get(self.store.read(), Fact::Nonce)?.unwrap_or_default();
+        Ok(String::from_utf8(held).ok().filter(|nonce| !nonce.is_empty()))
+    }
+
+    fn keep_nonce(&mut self, nonce: &str) -> Result<(), Error> {
+        self.store.write(|tx| meta::set(tx, Fact::Nonce, nonce.as_bytes()))
+    }
+
+    /// Takes in the commits of one answer in one transaction.
+    fn take_in(&mut self, commits: &[Commit]) -> Result<Taken, Error> {
+        let identity = self.identity()?.clone();
+        let now_ms = self.environment().now_ms();
+        let (store, environment) = self.store_and_environment();
+        let taken = store.write(|tx| {
+            if commits.iter().any(|commit| matches!(commit, Commit::Checkpoint(_))) {
+                // What was written under the old checkpoint is sealed under it.
+                for village in village::all(tx)?.into_iter().filter(|village| village.granted) {
+                    batch::seal(tx, &identity, village.id, environment, Seal::All)?;
+                }
+            }
+            Receiver::new(tx, &identity, now_ms).take(commits)
+        });
+        if let Err(Error::LogInconsistent) = &taken {
+            self.halt(commits, now_ms)?;
+        }
+        let taken = taken?;
+        self.reload_identity()?;
+        Ok(taken)
+    }
+
+    /// Keeps the evidence of a log that contradicts itself, and takes nothing more from this server.
+    fn halt(&mut self, commits: &[Commit], now_ms: i64) -> Result<(), Error> {
+        let epoch = self.identity()?.epoch;
+        self.store.write(|tx| {
+            for commit in commits {
+                let Commit::Checkpoint(frame) = commit else { continue };
+                let held = held_note(tx, epoch)?;
+                let evidence = format!("{}\n---\n{held}\n---\n{:?}\n", frame.note, frame.consistency);
+                let item = Item {
+                    kind: "checkpoint",
+                    code: "log_inconsistent",
+                    subject: &epoch.to_string(),
+                    bytes: evidence.as_bytes(),
+                };
+                set_aside::keep(tx, now_ms, item)?;
+            }
+            meta::set(tx, Fact::Halted, &now_ms.to_be_bytes())
+        })
+    }
+
+    fn refuse_halted(&self) -> Result<(), Error> {
+        self.identity()?;
+        match meta::get(self.store.read(), Fact::Halted)? {
+            Some(halted) if !halted.is_empty() => Err(Error::LogInconsistent),
+            _ => Ok(()),
+        }
+    }
+
+    fn conclude(&mut self, report: session::Report, tally: &mut Tally) -> Result<SyncOutcome, Error> {
+        for missing in &report.missing {
+            self.store
+                .write(|tx| batch::queue_again(tx, missing.village, missing.device, missing.expected))?;
+        }
+        match report.outcome {
+            Outcome::Complete => Ok(SyncOutcome::Complete),
+            Outcome::Paused => Ok(SyncOutcome::Paused),
+            Outcome::Refused(refused) => Err(match refused.upgrade {
+                Some(side) => Error::Upgrade(side),
+                None => refused_inside(refused),
+            }),
+            Outcome::GaveUp(error) => match (error, tally.busy.take()) {
+                (session::TransportError::Refused(refused), _) => Err(match refused.upgrade {
+                    Some(side) => Error::Upgrade(side),
+                    None => refused_inside(refused),
+                }),
+                (session::TransportError::Busy, Some(refusal)) => Err(refusal),
+                (error, _) => Ok(SyncOutcome::Interrupted(transport_error(&error))),
+            },
+        }
+    }
+
+    fn begin_sync(&mut self) -> Result<i64, Error> {
+        let now_ms = self.environment().now_ms();
+        self.store.write(|tx| {
+            tx.execute("INSERT INTO sync_log (started_ms) VALUES (?1)", [now_ms])?;
+            Ok(tx.last_insert_rowid())
+        })
+    }
+
+    fn end_sync(&mut self, log: i64, outcome: &str, tally: &Tally) -> Result<(), Error> {
+        let now_ms = self.environment().now_ms();
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.store.write(|tx| {
+            tx.execute(
+                "UPDATE sync_log SET ended_ms = ?2, outcome = ?3, requests = ?4, sent_bytes = ?5, got_bytes = ?6,
+                     receipts = ?7, batches = ?8 WHERE sync_log = ?1",
+                params![
+                    log,
+                    now_ms,
+                    outcome,
+                    number(tally.requests),
+                    number(tally.sent_bytes),
+                    number(tally.got_bytes),
+                    number(tally.progress.receipts),
+                    number(tally.progress.relayed)
+                ],
+            )?;
+            Ok(())
+        })
+    }
+}
+
+impl Tally {
+    fn add(&mut self, taken: &Taken) {
+        self.progress.receipts += taken.receipts;
+        self.progress.relayed += taken.relayed;
+        self.progress.villages_done += taken.caught_up.len() as u64;
+        self.not_accepted += taken.not_accepted;
+        self.set_aside += taken.set_aside;
+    }
+}
+
+fn held_note(connection: &Connection, epoch: ruhu_survey::id::EpochId) -> Result<String, Error> {
+    let mut statement = connection.prepare_cached("SELECT note FROM checkpoint WHERE epoch = ?1")?;
+    Ok(statement.query_row([epoch.as_bytes()], |row| row.get(0))?)
+}
+
+/// Asks for a nonce.
+async fn fetch_nonce(transport: &impl Transport) -> Result<Result<String, TransportError>, Error> {
+    let request =
+        HttpRequest { method: "POST", path: NONCE_PATH.to_owned(), headers: Vec::new(), body: Vec::new() };
+    let response = match transport.send(request).await {
+        Ok(response) => response,
+        Err(error) => return Ok(Err(error)),
+    };
+    if !response.whole {
+        return Ok(Err(TransportError::Cut));
+    }
+    if !(200..300).contains(&response.status) {
+        return Err(refusal(&response));
+    }
+    let text = String::from_utf8_lossy(&response.body).trim().to_owned();
+    let nonce = response.header(HEADER_NONCE).map_or(text, ToOwned::to_owned);
+    if nonce.is_empty() { Err(Error::Answer("the nonce is empty".to_owned())) } else { Ok(Ok(nonce)) }
+}
+
+fn sign(identity: &Identity, path: &str, nonce: &str, body_sha256: &[u8; 32], body: Vec<u8>) -> HttpRequest {
+    let digest = request_digest("POST", path, nonce, body_sha256);
+    let signature = identity.key.sign(REQUEST_DOMAIN, &digest);
+    HttpRequest {
+        method: "POST",
+        path: path.to_owned(),
+        headers: vec![
+            ("content-type", CONTENT_TYPE.to_owned()),
+            (HEADER_DEVICE, identity.device().to_string()),
+            (HEADER_NONCE, nonce.to_owned()),
+            (HEADER_SIGNATURE, STANDARD.encode(signature.0)),
+        ],
+        body,
+    }
+}
+
+/// The frames of an answer as far as they can be read.
+fn read_frames(response: &HttpResponse) -> Answered {
+    let mut reader = FrameReader::<ResponseFrame>::new();
+    let (mut rest, mut frames) = (response.body.as_slice(), Vec::new());
+    let ended: Result<(), WireError> = loop {
+        match reader.read(&mut rest) {
+            Ok(Some(frame)) => frames.push(frame),
+            Ok(None) => break reader.finish(),
+            Err(error) => break Err(error),
+        }
+    };
+    match ended {
+        Ok(()) if response.whole => Answered::Frames(frames, None),
+        Ok(()) => Answered::Frames(frames, Some(session::TransportError::Cut)),
+        Err(error) => Answered::Frames(frames, Some(error.into())),
+    }
+}
+
+fn session_error(error: &TransportError) -> session::TransportError {
+    match error {
+        TransportError::Unreachable | TransportError::Insecure(_) | TransportError::Address(_) => {
+            session::TransportError::Unreachable
+        }
+        TransportError::Cut => session::TransportError::Cut,
+        TransportError::Stalled => session::TransportError::Timeout,
+        TransportError::TooLarge | TransportError::Unclear => session::TransportError::Malformed,
+    }
+}
+
+fn transport_error(error: &session::TransportError) -> TransportError {
+    match error {
+        session::TransportError::Timeout => TransportError::Stalled,
+        session::TransportError::Cut => TransportError::Cut,
+        session::TransportError::Malformed | session::TransportError::Stalled => TransportError::Unclear,
+        _ => TransportError::Unreachable,
+    }
+}
+
+fn refused_inside(refused: ruhu_sync::Refused) -> Error {
+    Error::Refused { code: refused.code, status: 200, title: refused.detail.clone(), detail: refused.detail }
+}

@@ -1,0 +1,441 @@
+//! A server in memory: it enrols, receipts, relays and signs checkpoints as a real one does, and can be
+//! told to misbehave.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ruhu_ledger::batch::{Batch, BatchId, change_hash};
+use ruhu_ledger::certificate::{
+    Certificate, CertificateKind, Revocation, SignedCertificate, SignedRevocation,
+};
+use ruhu_ledger::checkpoint::Checkpoint;
+use ruhu_ledger::decision::{Decision, SignedDecision};
+use ruhu_ledger::receipt::{Receipt, SignedReceipt};
+use ruhu_ledger::signature::{PublicKey, SecretKey};
+use ruhu_ledger::tree::{Hash, Nodes, consistency_proof, root_of};
+use ruhu_ledger::verdict::Verdict;
+use ruhu_survey::change::ChangeHash;
+use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
+use ruhu_survey::role::Role;
+use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest};
+use ruhu_sync::frame::decode_all;
+use ruhu_sync::request::{Hello, VillageQuery};
+use ruhu_sync::response::{CheckpointFrame, Relayed, RelayedDecision, VillageDone, VillageKeys, Welcome};
+use ruhu_sync::{Cursor, Fingerprint, KeyBytes, PROTOCOL_VERSION, RequestFrame, ResponseFrame, encode_all};
+use sha2::{Digest, Sha256};
+
+use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
+
+/// What the server is to do wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Takes the request in and breaks the connection before it answers.
+    LosesTheAnswer,
+    /// Breaks the connection after so many bytes of the answer.
+    CutsAfter(usize),
+    /// Cannot be reached.
+    IsDown,
+    /// Has forgotten every nonce.
+    ForgetsNonces,
+    /// Answers with a log-in page.
+    IsAPortal,
+    /// Signs a checkpoint of another history of the same size and more.
+    RewritesTheLog,
+    /// Gives receipts signed by another key.
+    SignsWithAnotherKey,
+    /// Flips a bit in every relayed batch.
+    DamagesBatches,
+    /// Says another fingerprint.
+    Miscounts,
+}
+
+/// One item of a village's feed.
+#[derive(Debug, Clone)]
+enum Item {
+    Batch { device: DeviceId, bytes: Vec<u8>, receipt: SignedReceipt },
+    Decision(SignedDecision),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    certificates: BTreeMap<DeviceId, SignedCertificate>,
+    older: Vec<SignedCertificate>,
+    revocations: Vec<SignedRevocation>,
+    feeds: BTreeMap<VillageId, Vec<Item>>,
+    accepted: BTreeMap<VillageId, BTreeSet<ChangeHash>>,
+    receipts: BTreeMap<BatchId, SignedReceipt>,
+    leaves: Vec<Hash>,
+    keys: BTreeMap<HouseholdId, KeyBytes<64>>,
+    nonces: BTreeSet<String>,
+    nonce: u64,
+    faults: Vec<Fault>,
+    refuse: BTreeMap<ChangeHash, Verdict>,
+    refuse_next: Option<Verdict>,
+}
+
+/// The server.
+#[derive(Debug)]
+pub(super) struct FakeServer {
+    key: SecretKey,
+    pub(super) deployment: DeploymentId,
+    pub(super) villages: Vec<VillageId>,
+    epoch: Mutex<EpochId>,
+    state: Mutex<State>,
+}
+
+impl Nodes for State {
+    fn node(&self, level: u8, index: u64) -> Option<Hash> {
+        let from = usize::try_from(index << level).ok()?;
+        let leaves = self.leaves.get(from..from + (1 << level))?;
+        Some(root_of(leaves.iter().copied()))
+    }
+}
+
+impl FakeServer {
+    pub(super) fn new() -> Self {
+        Self {
+            key: SecretKey::from_seed([77; 32]),
+            deployment: DeploymentId::from_bytes([0xd0; 16]),
+            villages: vec![VillageId::from_bytes([1; 16]), VillageId::from_bytes([2; 16])],
+            epoch: Mutex::new(EpochId::from_bytes([0xe0; 16])),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn link(&self) -> String {
+        let key = URL_SAFE_NO_PAD.encode(self.key.public().0);
+        format!("ruhu:enrol?server=http://127.0.0.1:1&code=K7QD-92MX-4T&key={key}")
+    }
+
+    fn epoch(&self) -> EpochId {
+        *self.epoch.lock().unwrap()
+    }
+
+    /// Is restored from a backup that held nothing but the devices: a new epoch begins.
+    pub(super) fn restore_empty(&self) {
+        *self.epoch.lock().unwrap() = EpochId::from_bytes([0xe1; 16]);
+        let mut state = self.state.lock().unwrap();
+        let certificates = std::mem::take(&mut state.certificates);
+        *state = State { certificates, ..State::default() };
+    }
+
+    /// Gives a device a newer certificate, for these villages and with this role.
+    pub(super) fn certify_again(&self, device: DeviceId, villages: &[VillageId], role: Role) {
+        let mut state = self.state.lock().unwrap();
+        let held = state.certificates.get(&device).unwrap().statement.clone();
+        let certificate = Certificate {
+            serial: held.serial + 100,
+            villages: villages.iter().copied().collect(),
+            role,
+            from_ms: 1_756_000_000_000,
+            ..held
+        };
+        let before = state.certificates[&device].clone();
+        state.older.push(before);
+        state.certificates.insert(device, SignedCertificate::sign(certificate, &self.key).unwrap());
+    }
+
+    /// Revokes a device's key as of a moment.
+    pub(super) fn revoke(&self, device: DeviceId, at_ms: i64) {
+        let revocation = Revocation { deployment: self.deployment, device, at_ms, reason: "lost".to_owned() };
+        let signed = SignedRevocation::sign(revocation, &self.key).unwrap();
+        self.state.lock().unwrap().revocations.push(signed);
+    }
+
+    /// Does these things wrong, one request each.
+    pub(super) fn faults(&self, faults: &[Fault]) {
+        self.state.lock().unwrap().faults = faults.iter().rev().copied().collect();
+    }
+
+    /// Gives the next batch's last change this verdict.
+    pub(super) fn refuse_next(&self, verdict: Verdict) {
+        self.state.lock().unwrap().refuse_next = Some(verdict);
+    }
+
+    pub(super) fn batches(&self) -> usize {
+        self.state.lock().unwrap().receipts.len()
+    }
+
+    pub(super) fn keys(&self) -> usize {
+        self.state.lock().unwrap().keys.len()
+    }
+
+    pub(super) fn accepted(&self, village: VillageId) -> usize {
+        self.state.lock().unwrap().accepted.get(&village).map_or(0, BTreeSet::len)
+    }
+
+    /// Decides on every change that was not accepted so far.
+    pub(super) fn decide_all(&self, village: VillageId, verdict: &Verdict) {
+        let mut state = self.state.lock().unwrap();
+        let open: Vec<(ChangeHash, BatchId)> = open_changes(&state, village);
+        for (change, batch) in open {
+            let decision = Decision {
+                epoch: self.epoch(),
+                batch,
+                change,
+                verdict: verdict.clone(),
+                decided_ms: 1_760_000_000_000,
+                by: UserId::from_bytes([8; 16]),
+            };
+            let signed = SignedDecision::sign(decision, &self.key).unwrap();
+            state.feeds.entry(village).or_default().push(Item::Decision(signed));
+            if *verdict == Verdict::Accepted {
+                state.accepted.entry(village).or_default().insert(change);
+            }
+        }
+    }
+
+    fn enrol(&self, request: &HttpRequest) -> HttpResponse {
+        let asked: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        let key = URL_SAFE_NO_PAD.decode(asked["public_key"].as_str().unwrap()).unwrap();
+        let key = PublicKey(key.try_into().unwrap());
+        let mut state = self.state.lock().unwrap();
+        let serial = state.certificates.len() as u64 + 1;
+        let signed = state.certificates.entry(key.device_id()).or_insert_with(|| {
+            let certificate = Certificate {
+                deployment: self.deployment,
+                serial,
+                key,
+                kind: CertificateKind::Device,
+                user: UserId::from_bytes([u8::try_from(serial).unwrap(); 16]),
+                role: if serial == 1 { Role::FirstSecretary } else { Role::WorkTeam },
+                villages: self.villages.iter().copied().collect(),
+                from_ms: 0,
+                until_ms: 4_000_000_000_000,
+                name: asked["device_name"].as_str().unwrap().to_owned(),
+            };
+            SignedCertificate::sign(certificate, &self.key).unwrap()
+        });
+        let villages: Vec<_> = self.villages.iter().enumerate().map(|(place, id)| {
+            serde_json::json!({ "id": id, "code": format!("43082110120{place}"), "name": format!("云溪村{place}"),
+                "search_key": URL_SAFE_NO_PAD.encode([5; 32]) })
+        }).collect();
+        let body = serde_json::json!({
+            "deployment": self.deployment,
+            "epoch": self.epoch(),
+            "server_key": URL_SAFE_NO_PAD.encode(self.key.public().0),
+            "certificate": URL_SAFE_NO_PAD.encode(signed.to_bytes()),
+            "server_time_ms": 1_750_000_000_000_i64,
+            "villages": villages,
+            "user": { "id": signed.statement.user, "name": "张秀英", "role": signed.statement.role },
+        });
+        answer(200, body.to_string().into_bytes(), &[])
+    }
+
+    fn nonce(&self) -> String {
+        let mut state = self.state.lock().unwrap();
+        state.nonce += 1;
+        let nonce = format!("{:016x}", state.nonce);
+        state.nonces.insert(nonce.clone());
+        nonce
+    }
+
+    fn sync(&self, request: &HttpRequest, fault: Option<Fault>) -> HttpResponse {
+        let fresh = self.nonce();
+        let header = |name: &str| {
+            let found = request.headers.iter().find(|(found, _)| *found == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let nonce = header("ruhu-nonce");
+        if !self.state.lock().unwrap().nonces.remove(&nonce) {
+            let body = br#"{"code":"nonce_unknown","status":401,"title":"the nonce is not known"}"#;
+            return answer(401, body.to_vec(), &[("ruhu-nonce", fresh)]);
+        }
+        let device: DeviceId = header("ruhu-device").parse().unwrap();
+        let certificate = self.state.lock().unwrap().certificates.get(&device).cloned().unwrap();
+        let digest = request_digest("POST", &request.path, &nonce, &Sha256::digest(&request.body).into());
+        let signature = base64::engine::general_purpose::STANDARD.decode(header("ruhu-signature")).unwrap();
+        let signature = ruhu_ledger::signature::Signature(signature.try_into().unwrap());
+        certificate.statement.key.verify_strict(REQUEST_DOMAIN, &digest, &signature).unwrap();
+        let frames = self.frames(&request.body, fault);
+        answer(200, encode_all(&frames), &[("ruhu-nonce", fresh)])
+    }
+
+    fn frames(&self, body: &[u8], fault: Option<Fault>) -> Vec<ResponseFrame> {
+        let mut state = self.state.lock().unwrap();
+        let mut hello: Option<Hello> = None;
+        let mut queries = Vec::new();
+        let mut answers = vec![ResponseFrame::Welcome(Welcome {
+            protocol: PROTOCOL_VERSION,
+            epoch: self.epoch(),
+            server_time_ms: 1_750_000_000_000,
+            schema: 1,
+        })];
+        for frame in decode_all::<RequestFrame>(body).unwrap() {
+            match frame {
+                RequestFrame::Hello(said) => hello = Some(said),
+                RequestFrame::Village(query) => queries.push(query),
+                RequestFrame::Key(key) => {
+                    state.keys.insert(key.household, key.key);
+                    answers.push(ResponseFrame::KeysHeld([key.household].into()));
+                }
+                RequestFrame::Batch(bytes) => answers.push(self.take(&mut state, &bytes, fault)),
+            }
+        }
+        let hello = hello.unwrap();
+        let certificates = state.older.iter().chain(state.certificates.values());
+        answers.extend(certificates.cloned().map(ResponseFrame::Certificate));
+        answers.extend(state.revocations.iter().cloned().map(ResponseFrame::Revocation));
+        for query in &queries {
+            self.relay(&state, &hello, query, fault, &mut answers);
+        }
+        answers.push(self.checkpoint(&state, &hello, fault));
+        answers.push(ResponseFrame::Bye);
+        answers
+    }
+
+    fn take(&self, state: &mut State, bytes: &[u8], fault: Option<Fault>) -> ResponseFrame {
+        let batch = Batch::from_bytes(bytes).unwrap();
+        if let Some(receipt) = state.receipts.get(&batch.id()) {
+            return ResponseFrame::Receipt(receipt.clone());
+        }
+        batch.verify(&state.certificates.get(&batch.header.device).unwrap().statement).unwrap();
+        let body = batch.open().unwrap();
+        let mut verdicts = Vec::new();
+        let last = body.changes.len() - 1;
+        for (place, (_, raw)) in body.changes.iter().enumerate() {
+            let hash = change_hash(raw).unwrap();
+            let verdict = match &state.refuse_next {
+                Some(verdict) if place == last => verdict.clone(),
+                _ => Verdict::Accepted,
+            };
+            if verdict == Verdict::Accepted {
+                state.accepted.entry(batch.header.village).or_default().insert(hash);
+            } else {
+                state.refuse.insert(hash, verdict.clone());
+            }
+            verdicts.push(verdict);
+        }
+        state.refuse_next = None;
+        let receipt = Receipt {
+            epoch: self.epoch(),
+            batch: batch.id(),
+            leaf_index: state.leaves.len() as u64,
+            received_ms: 1_755_000_000_000,
+            anchor_ms: Some(1_754_000_000_000),
+            verdicts,
+        };
+        let key = match fault {
+            Some(Fault::SignsWithAnotherKey) => SecretKey::from_seed([78; 32]),
+            _ => self.key.clone(),
+        };
+        state.leaves.push(receipt.leaf(&batch.header).hash());
+        let signed = SignedReceipt::sign(receipt, &key).unwrap();
+        state.receipts.insert(batch.id(), SignedReceipt::sign(signed.statement.clone(), &self.key).unwrap());
+        let (device, receipt) = (batch.header.device, state.receipts[&batch.id()].clone());
+        let item = Item::Batch { device, bytes: bytes.to_vec(), receipt };
+        state.feeds.entry(batch.header.village).or_default().push(item);
+        ResponseFrame::Receipt(signed)
+    }
+
+    fn relay(
+        &self,
+        state: &State,
+        hello: &Hello,
+        query: &VillageQuery,
+        fault: Option<Fault>,
+        answers: &mut Vec<ResponseFrame>,
+    ) {
+        let village = query.village;
+        answers.push(ResponseFrame::VillageKeys(VillageKeys {
+            village,
+            search_key: KeyBytes([5; 32]),
+            households: state.keys.clone(),
+        }));
+        let from = query.cursor.map_or(0, |cursor| cursor.number);
+        let feed = state.feeds.get(&village).map_or(&[][..], Vec::as_slice);
+        for (place, item) in feed.iter().enumerate().skip(usize::try_from(from).unwrap()) {
+            let sequence = place as u64 + 1;
+            match item {
+                Item::Batch { device, .. } if *device == hello.device => {}
+                Item::Batch { bytes, receipt, .. } => {
+                    let mut batch = bytes.clone();
+                    if fault == Some(Fault::DamagesBatches) {
+                        *batch.last_mut().unwrap() ^= 1;
+                    }
+                    let receipt = receipt.clone();
+                    answers.push(ResponseFrame::Relayed(Relayed { village, sequence, batch, receipt }));
+                }
+                Item::Decision(decision) => {
+                    let decision = decision.clone();
+                    answers.push(ResponseFrame::Decision(RelayedDecision { village, sequence, decision }));
+                }
+            }
+        }
+        let accepted = state.accepted.get(&village).cloned().unwrap_or_default();
+        let fingerprint: Fingerprint = accepted.iter().collect();
+        let miscount = u64::from(fault == Some(Fault::Miscounts));
+        answers.push(ResponseFrame::VillageDone(VillageDone {
+            village,
+            cursor: Cursor { epoch: self.epoch(), number: feed.len() as u64 },
+            fingerprint: fingerprint.value().wrapping_add(miscount),
+            more: false,
+        }));
+    }
+
+    fn checkpoint(&self, state: &State, hello: &Hello, fault: Option<Fault>) -> ResponseFrame {
+        let mut leaves = state.leaves.clone();
+        if fault == Some(Fault::RewritesTheLog) {
+            leaves.iter_mut().for_each(|leaf| leaf[0] ^= 1);
+            leaves.push([9; 32]);
+        }
+        let told = State { leaves, ..State::default() };
+        let size = told.leaves.len() as u64;
+        let root = root_of(told.leaves.iter().copied());
+        let note = Checkpoint::new(self.deployment, size, root).sign(&self.key).unwrap();
+        let from_size = hello.checkpoint_size;
+        let consistency = consistency_proof(from_size, size, &told).unwrap_or_default();
+        ResponseFrame::Checkpoint(CheckpointFrame { note, from_size, consistency })
+    }
+}
+
+fn open_changes(state: &State, village: VillageId) -> Vec<(ChangeHash, BatchId)> {
+    let feed = state.feeds.get(&village).map_or(&[][..], Vec::as_slice);
+    let mut open = Vec::new();
+    for item in feed {
+        let Item::Batch { bytes, .. } = item else { continue };
+        let batch = Batch::from_bytes(bytes).unwrap();
+        for (_, raw) in batch.open().unwrap().changes {
+            let hash = change_hash(&raw).unwrap();
+            if !state.accepted.get(&village).is_some_and(|accepted| accepted.contains(&hash)) {
+                open.push((hash, batch.id()));
+            }
+        }
+    }
+    open
+}
+
+fn answer(status: u16, body: Vec<u8>, headers: &[(&str, String)]) -> HttpResponse {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    HttpResponse { status, headers, body, whole: true }
+}
+
+impl Transport for FakeServer {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        if request.path == "/v1/nonces" {
+            return Ok(answer(200, self.nonce().into_bytes(), &[]));
+        }
+        let fault = self.state.lock().unwrap().faults.pop();
+        match fault {
+            Some(Fault::IsDown) => return Err(TransportError::Unreachable),
+            Some(Fault::ForgetsNonces) => self.state.lock().unwrap().nonces.clear(),
+            Some(Fault::IsAPortal) => return Ok(answer(200, b"<html>log in</html>".to_vec(), &[])),
+            _ => {}
+        }
+        if request.path == "/v1/enrolments" {
+            return Ok(self.enrol(&request));
+        }
+        let mut response = self.sync(&request, fault);
+        match fault {
+            Some(Fault::LosesTheAnswer) => Err(TransportError::Cut),
+            Some(Fault::CutsAfter(bytes)) => {
+                response.body.truncate(bytes);
+                response.whole = false;
+                Ok(response)
+            }
+            _ => Ok(response),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Documents in hand during one transaction: loaded once, changed, and put back with their list rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruhu_survey::authorise::{Author, authorise};
+use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId};
+use ruhu_survey::gate::{Refusal, admit};
+use ruhu_survey::id::{DeviceId, VillageId};
+use rusqlite::Transaction;
+
+use crate::error::Error;
+use crate::store::document::{self, Stored, StoredPast};
+use crate::store::rows;
+
+/// Why a change is not applied on this device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotApplied {
+    /// A stable code.
+    pub(crate) code: String,
+}
+
+impl NotApplied {
+    fn new(code: &str) -> Self {
+        Self { code: code.to_owned() }
+    }
+}
+
+/// Whether the author's right to a change is judged here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// By this device as by the server.
+    Judged,
+    /// Two named people adopted it on the server: it stands although it breaks a rule.
+    Adopted,
+}
+
+/// The documents of one transaction.
+#[derive(Debug)]
+pub(crate) struct Workbench<'a> {
+    tx: &'a Transaction<'a>,
+    documents: BTreeMap<(VillageId, DocumentId), Stored>,
+    changed: BTreeSet<(VillageId, DocumentId)>,
+}
+
+impl<'a> Workbench<'a> {
+    pub(crate) fn new(tx: &'a Transaction<'a>) -> Self {
+        Self { tx, documents: BTreeMap::new(), changed: BTreeSet::new() }
+    }
+
+    /// The number of a document on this device; makes the document when it is new.
+    pub(crate) fn row(&mut self, village: VillageId, id: DocumentId) -> Result<i64, Error> {
+        Ok(self.document(village, id)?.row)
+    }
+
+    fn document(&mut self, village: VillageId, id: DocumentId) -> Result<&mut Stored, Error> {
+        use std::collections::btree_map::Entry;
+        match self.documents.entry((village, id)) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => Ok(entry.insert(document::load_or_make(self.tx, village, id)?)),
+        }
+    }
+
+    /// Judges a foreign change as every receiver does, and applies it when it passes.
+    ///
+    /// # Errors
+    /// Only when the store fails; a change that does not pass is the inner error.
+    pub(crate) fn apply(
+        &mut self,
+        village: VillageId,
+        id: DocumentId,
+        bytes: &[u8],
+        author: &Author,
+        rights: Rights,
+        openings: &[[u8; 8]],
+    ) -> Result<Result<(), NotApplied>, Error> {
+        let tx = self.tx;
+        let stored = self.document(village, id)?;
+        let past = StoredPast { connection: tx, row: stored.row };
+        let admitted = match admit(bytes, &stored.register, &past) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Ok(Err(NotApplied::new(code(&refusal)))),
+        };
+        if !actor_is_of(&admitted.change, author.device, openings) {
+            return Ok(Err(NotApplied::new("foreign_actor")));
+        }
+        let before = admitted.before.as_ref().unwrap_or(&stored.register);
+        let judged = match rights {
+            Rights::Adopted => Ok(()),
+            Rights::Judged => authorise(id, before, &stored.register, &admitted.change, author),
+        };
+        if let Err(violation) = judged {
+            return Ok(Err(NotApplied::new(violation.rule.code())));
+        }
+        stored.register.apply(&admitted.change, admitted.hash);
+        self.changed.insert((village, id));
+        Ok(Ok(()))
+    }
+
+    /// Replays a document from its changes, after the standing of some of them changed.
+    pub(crate) fn rebuild(&mut self, village: VillageId, id: DocumentId) -> Result<(), Error> {
+        let tx = self.tx;
+        let stored = self.document(village, id)?;
+        document::rebuild(tx, stored)?;
+        self.changed.insert((village, id));
+        Ok(())
+    }
+
+    /// Writes back every document that changed, with its row in the lists.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        for key in &self.changed {
+            if let Some(stored) = self.documents.get(key) {
+                document::save(self.tx, stored)?;
+                rows::refresh(self.tx, stored)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn actor_is_of(change: &Change, device: DeviceId, openings: &[[u8; 8]]) -> bool {
+    openings.iter().any(|opening| ActorId::derive(device, *opening) == change.actor)
+}
+
+/// The stable code of a refusal by the gate.
+fn code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Malformed(_) => "malformed",
+        Refusal::Needs(_) => "needs",
+        Refusal::Duplicate => "duplicate",
+        Refusal::Sequence { .. } => "sequence",
+        Refusal::NotAsBuilt(_) => "not_as_built",
+        Refusal::TooManyChanges => "too_many_changes",
+    }
+}
+
+/// A change's name in a message.
+pub(crate) fn name(id: DocumentId, hash: ChangeHash) -> String {
+    format!("{id} {hash}")
+}
