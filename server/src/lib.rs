@@ -1,1 +1,26 @@
-//! The server: an axum API over an embedded store.
+//! The server of Ruhu (入户): receives signed batches, keeps the ledger, relays and answers reads.
+//!
+//! Deciding is done by plain functions over plain data; everything that waits sits at the rim.
+
+pub mod api;
+pub mod authoring;
+pub mod belt;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod enrol;
+pub mod ingest;
+pub mod keys;
+pub mod limits;
+mod program;
+pub mod rebuild;
+pub mod region;
+pub mod relay;
+pub mod roster;
+pub mod serve;
+pub mod store;
+pub mod telemetry;
+pub mod tls;
+pub mod verify;
+
+pub use program::main;

@@ -1,0 +1,228 @@
+//! Taking in a request as it arrives: every batch is durable before the next one is looked at.
+//!
+//! A batch proves itself, so it is taken in whether or not the request ever ends; everything else in the
+//! request waits until its signature was checked over the whole body.
+
+use std::collections::BTreeSet;
+
+use ruhu_ledger::batch::{Batch, BatchHeader, BatchId};
+use ruhu_survey::id::VillageId;
+use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
+use ruhu_sync::response::{BatchProblem, ProblemOutcome};
+use ruhu_sync::{FrameReader, Refused, RequestFrame, ResponseFrame, WireError};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::AppState;
+use super::body::Incoming;
+use super::problem::{ApiError, with_sources};
+use crate::ingest::{Ingested, Outcome};
+use crate::store::people::Device;
+
+/// What a request asks about one village, and what came with it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) query: VillageQuery,
+    pub(crate) sent: BTreeSet<BatchId>,
+    pub(crate) keys: Vec<HouseholdKeyFrame>,
+}
+
+/// Why the rest of a request was not looked at.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The device is told in the protocol's own words.
+    Refused(Refused),
+    /// The request fails.
+    Failed(ApiError),
+}
+
+/// A request that was read to its end.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// Who asked.
+    pub(crate) hello: Option<Hello>,
+    /// What was asked.
+    pub(crate) parts: Vec<Part>,
+    /// What became of the batches.
+    pub(crate) frames: Vec<ResponseFrame>,
+    /// Why it was not looked at to the end, if it was not.
+    pub(crate) stop: Option<Stop>,
+    /// SHA-256 of the whole body.
+    pub(crate) body_sha256: [u8; 32],
+}
+
+/// Reads a request to its end and takes its batches in.
+///
+/// # Errors
+/// When the body does not come to its end; the batches before that are in.
+pub(crate) async fn take(
+    state: &AppState,
+    device: &Device,
+    incoming: &mut Incoming,
+) -> Result<Taken, ApiError> {
+    let mut intake = Intake {
+        state,
+        device,
+        reader: FrameReader::new(),
+        hello: None,
+        parts: Vec::new(),
+        frames: Vec::new(),
+        stop: None,
+    };
+    let mut digest = Sha256::new();
+    while let Some(bytes) = incoming.next().await? {
+        digest.update(&bytes);
+        intake.feed(&bytes).await;
+    }
+    if intake.stop.is_none() {
+        intake.stop = intake.reader.finish().err().map(Stop::from);
+    }
+    let Intake { hello, parts, frames, stop, .. } = intake;
+    Ok(Taken { hello, parts, frames, stop, body_sha256: digest.finalize().into() })
+}
+
+struct Intake<'a> {
+    state: &'a AppState,
+    device: &'a Device,
+    reader: FrameReader<RequestFrame>,
+    hello: Option<Hello>,
+    parts: Vec<Part>,
+    frames: Vec<ResponseFrame>,
+    stop: Option<Stop>,
+}
+
+impl Intake<'_> {
+    async fn feed(&mut self, mut chunk: &[u8]) {
+        while self.stop.is_none() {
+            let frame = match self.reader.read(&mut chunk) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return,
+                Err(error) => {
+                    self.stop = Some(error.into());
+                    return;
+                }
+            };
+            self.stop = self.one(frame).await.err();
+        }
+    }
+
+    async fn one(&mut self, frame: RequestFrame) -> Result<(), Stop> {
+        match frame {
+            RequestFrame::Hello(hello) => self.greet(hello),
+            RequestFrame::Village(query) => self.village(query),
+            RequestFrame::Key(key) => {
+                self.part()?.keys.push(key);
+                Ok(())
+            }
+            RequestFrame::Batch(bytes) => self.batch(bytes).await,
+        }
+    }
+
+    fn greet(&mut self, hello: Hello) -> Result<(), Stop> {
+        let certificate = &self.device.certificate.statement;
+        if hello.deployment != certificate.deployment {
+            return Err(refused("wrong_deployment", "the device enrolled with another installation"));
+        }
+        if hello.device != self.device.id {
+            return Err(refused("wrong_device", "the hello names another device than the signature"));
+        }
+        self.hello = Some(hello);
+        Ok(())
+    }
+
+    fn village(&mut self, query: VillageQuery) -> Result<(), Stop> {
+        if !self.device.certificate.statement.grants(query.village) {
+            return Err(Stop::Failed(ApiError::VillageNotGranted));
+        }
+        self.parts.push(Part { query, sent: BTreeSet::new(), keys: Vec::new() });
+        Ok(())
+    }
+
+    /// The village opened last; the reader has seen to it that there is one.
+    fn part(&mut self) -> Result<&mut Part, Stop> {
+        let none = || Stop::Failed(ApiError::Malformed("a batch or key comes before its village".to_owned()));
+        self.parts.last_mut().ok_or_else(none)
+    }
+
+    async fn batch(&mut self, bytes: Vec<u8>) -> Result<(), Stop> {
+        let header = match Batch::from_bytes(&bytes) {
+            Ok(batch) => batch.header,
+            Err(error) => {
+                let detail = format!("a batch cannot be read: {}", with_sources(&error));
+                return Err(Stop::Failed(ApiError::Malformed(detail)));
+            }
+        };
+        let (id, part) = (header.id(), self.part()?);
+        part.sent.insert(id);
+        let village = part.query.village;
+        if header.village != village {
+            let detail = format!("the batch is of village {}, and came for {village}", header.village);
+            self.frames.push(problem(id, "wrong_village", &detail, ProblemOutcome::Rejected));
+            return Ok(());
+        }
+        let ingested = self.ingest(bytes).await.map_err(Stop::Failed)?;
+        self.report(&header, ingested);
+        Ok(())
+    }
+
+    async fn ingest(&self, bytes: Vec<u8>) -> Result<Ingested, ApiError> {
+        let (keys, now_ms) = (self.state.keys.clone(), self.state.clock.now_ms());
+        let started = Instant::now();
+        let ingested = self.state.store(move |store| store.ingest(&bytes, now_ms, &keys.signing)).await?;
+        self.state.metrics.batch(&ingested.outcome, started.elapsed());
+        for (_, receipt) in &ingested.released {
+            self.state.metrics.received(&receipt.statement.verdicts);
+        }
+        Ok(ingested)
+    }
+
+    fn report(&mut self, header: &BatchHeader, ingested: Ingested) {
+        let id = header.id();
+        self.frames.push(match ingested.outcome {
+            Outcome::Received(receipt) | Outcome::Repeated(receipt) => ResponseFrame::Receipt(*receipt),
+            Outcome::Staged { expected } => {
+                let detail = format!("batch {expected} of the chain is not here");
+                problem(id, "staged", &detail, ProblemOutcome::Staged { expected })
+            }
+            Outcome::Rejected(rejection) => {
+                tracing::warn!(
+                    batch = %id, device = %header.device, village = %header.village, code = rejection.code,
+                    "a batch was rejected"
+                );
+                problem(id, rejection.code, &rejection.detail, ProblemOutcome::Rejected)
+            }
+        });
+        // What waited in another device's chain is that device's to hear of.
+        if header.device == self.device.id {
+            let released = ingested.released.into_iter().map(|(_, receipt)| ResponseFrame::Receipt(receipt));
+            self.frames.extend(released);
+        }
+    }
+}
+
+fn refused(code: &str, detail: &str) -> Stop {
+    Stop::Refused(Refused { code: code.to_owned(), detail: detail.to_owned(), upgrade: None })
+}
+
+fn problem(batch: BatchId, code: &str, detail: &str, outcome: ProblemOutcome) -> ResponseFrame {
+    let most = ruhu_sync::limits::DETAIL_BYTES_MAX;
+    let end = detail.floor_char_boundary(most.min(detail.len()));
+    let detail = detail.split_at(end).0.to_owned();
+    ResponseFrame::BatchProblem(BatchProblem { batch, code: code.to_owned(), detail, outcome })
+}
+
+impl From<WireError> for Stop {
+    fn from(error: WireError) -> Self {
+        match error.refusal() {
+            Some(refused) => Self::Refused(refused.clone()),
+            None => Self::Failed(ApiError::Malformed(with_sources(&error))),
+        }
+    }
+}
+
+impl Part {
+    /// The village that the part is about.
+    pub(crate) fn village(&self) -> VillageId {
+        self.query.village
+    }
+}

@@ -1,0 +1,249 @@
+//! What readers are shown.
+
+use axum::http::StatusCode;
+use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
+use ruhu_survey::change::Value;
+use ruhu_survey::id::{CheckId, HouseholdId};
+use ruhu_survey::role::Role;
+
+use super::fixture::{Fixture, LONGTAN_CODE};
+use crate::store::world::{DEPLOYMENT, LONGTAN, MORNING_MS, household, text};
+
+fn id(index: u8) -> HouseholdId {
+    HouseholdId::from_bytes([index; 16])
+}
+
+#[tokio::test]
+async fn the_villages_of_the_scope_are_listed_by_code() {
+    let fixture = Fixture::new();
+    let county = fixture.supervisor();
+    let village = fixture.token("第一书记", Role::FirstSecretary, &[LONGTAN_CODE]);
+    let all = fixture.get("/v1/villages", &county).await.json();
+    assert_eq!(all["villages"].as_array().unwrap().len(), 2);
+    assert_eq!(all["next"], serde_json::Value::Null);
+    let one = fixture.get("/v1/villages", &village).await.json();
+    assert_eq!(one["villages"].as_array().unwrap().len(), 1);
+    assert_eq!(one["villages"][0]["village"], LONGTAN.to_string());
+    let first = fixture.get("/v1/villages?limit=1", &county).await.json();
+    let next = first["next"].as_str().unwrap();
+    let second = fixture.get(&format!("/v1/villages?limit=1&after={next}"), &county).await.json();
+    assert_eq!(second["villages"][0]["name"], "双云村");
+    assert_eq!(second["next"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn households_are_paged_and_searched() {
+    let fixture = Fixture::new();
+    let (world, token) = (fixture.world(), fixture.supervisor());
+    let mut tablet = world.tablet(10);
+    let written: Vec<_> = (1..=5)
+        .map(|index| {
+            let name = format!("member/{index:0>16}/full_name");
+            let puts = [("group_name", text("一组")), (name.as_str(), text(["张秀英", "李大山"][usize::from(index % 2)]))];
+            tablet.write(household(index), &puts)
+        })
+        .collect();
+    let batch = tablet.seal(&written.iter().collect::<Vec<_>>());
+    world.receive(&batch);
+    world.settle();
+    let base = format!("/v1/villages/{LONGTAN}/households");
+    let mut seen = Vec::new();
+    let mut path = format!("{base}?limit=2");
+    loop {
+        let page = fixture.get(&path, &token).await.json();
+        let rows = page["households"].as_array().unwrap();
+        assert!(rows.len() <= 2);
+        seen.extend(rows.iter().map(|row| row["household"].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(next) => path = format!("{base}?limit=2&after={next}"),
+            None => break,
+        }
+    }
+    seen.sort();
+    assert_eq!(seen, (1..=5).map(|index| id(index).to_string()).collect::<Vec<_>>());
+    let found = fixture.get(&format!("{base}?search=%E7%A7%80%E8%8B%B1"), &token).await.json();
+    assert_eq!(found["households"].as_array().unwrap().len(), 2);
+    let none = fixture.get(&format!("{base}?group=%E4%BA%8C%E7%BB%84"), &token).await.json();
+    assert!(none["households"].as_array().unwrap().is_empty());
+}
+
+/// Two people write different remarks of one household without having seen each other's.
+async fn disagreement(fixture: &Fixture) -> String {
+    let world = fixture.world();
+    let (mut one, mut other) = (world.tablet(10), world.tablet(11));
+    let founded = one.found(household(1), "一组");
+    world.receive(&one.seal(&[&founded]));
+    other.learn(&world, household(1));
+    let (mine, theirs) = (one.remark(household(1), "房屋漏雨"), other.remark(household(1), "房屋完好"));
+    world.receive(&one.seal(&[&mine]));
+    world.receive(&other.seal(&[&theirs]));
+    world.settle();
+    fixture.supervisor()
+}
+
+#[tokio::test]
+async fn a_conflict_shows_everybodys_value_with_who_and_when() {
+    let fixture = Fixture::new();
+    let token = disagreement(&fixture).await;
+    let list = fixture.get(&format!("/v1/villages/{LONGTAN}/conflicts"), &token).await.json();
+    let [conflict] = list["conflicts"].as_array().unwrap().as_slice() else { panic!("{list}") };
+    assert_eq!((&conflict["key"], &conflict["document"]["kind"]), (&"remarks".into(), &"household".into()));
+    let values = conflict["values"].as_array().unwrap();
+    assert_eq!(values.len(), 2);
+    for value in values {
+        assert!(value["claimed_at"].as_str().unwrap().ends_with('Z'));
+        assert!(value["not_after"].as_str().unwrap().ends_with('Z'));
+        assert_eq!(value["outside_window"], false);
+        assert_eq!(value["device"].as_str().unwrap().len(), 36);
+    }
+    let detail = fixture.get(&format!("/v1/households/{}", id(1)), &token).await.json();
+    assert_eq!(detail["conflicts"], list["conflicts"]);
+    assert_eq!(detail["fields"]["remarks"], values[0]["value"]);
+}
+
+#[tokio::test]
+async fn a_history_names_every_author_and_what_lost() {
+    let fixture = Fixture::new();
+    let token = disagreement(&fixture).await;
+    let path = format!("/v1/households/{}/history", id(1));
+    let whole = fixture.get(&path, &token).await.json();
+    assert_eq!(whole["events"].as_array().unwrap().len(), 3);
+    let field = fixture.get(&format!("{path}?field=remarks"), &token).await.json();
+    let events = field["events"].as_array().unwrap();
+    assert_eq!(events.len(), 2);
+    let fates: std::collections::BTreeSet<&str> =
+        events.iter().map(|event| event["fate"].as_str().unwrap()).collect();
+    assert_eq!(fates, ["beside", "shown"].into());
+    for event in events {
+        assert_eq!(event["concurrent_with"].as_array().unwrap().len(), 1);
+        assert_eq!(event["claimed_at"], "2026-03-02T01:00:00Z");
+        assert_eq!(event["not_after"], "2026-03-02T01:00:00.000Z");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_far_from_its_window_is_flagged() {
+    let fixture = Fixture::new();
+    fixture.clock.forward(2 * 3_600_000);
+    let token = disagreement(&fixture).await;
+    let path = format!("/v1/households/{}/history", id(1));
+    let events = fixture.get(&path, &token).await.json();
+    // Received two hours after it was written: the claim is earlier than the receipt and proves nothing wrong.
+    assert!(events["events"].as_array().unwrap().iter().all(|event| event["outside_window"] == false));
+    fixture.clock.forward(-4 * 3_600_000);
+    let early = Fixture::new();
+    early.clock.forward(-3_600_000);
+    let token = disagreement(&early).await;
+    let events = early.get(&path, &token).await.json();
+    // Received an hour before it claims to have been written.
+    assert!(events["events"].as_array().unwrap().iter().all(|event| event["outside_window"] == true));
+}
+
+#[tokio::test]
+async fn a_check_shows_its_answers_and_hides_what_is_private() {
+    let fixture = Fixture::new();
+    let (world, token) = (fixture.world(), fixture.supervisor());
+    let mut tablet = world.tablet(10);
+    let founded = tablet.found(household(1), "一组");
+    let check = CheckId::from_bytes([2; 16]);
+    let device = tablet.device().to_string();
+    let household_id = id(1).to_string();
+    let puts = [
+        ("household_id", text(&household_id)),
+        ("check_type", text("routine")),
+        ("started_by", text(&device)),
+        ("started_at", Value::Int(MORNING_MS)),
+    ];
+    let started = tablet.write(check.into(), &puts);
+    world.receive(&tablet.seal(&[&founded, &started]));
+    world.settle();
+    let list = fixture.get(&format!("/v1/households/{household_id}/checks"), &token).await.json();
+    assert_eq!(list["checks"][0]["check"], check.to_string());
+    assert_eq!(list["checks"][0]["started_at"], "2026-03-02T01:00:00.000Z");
+    let detail = fixture.get(&format!("/v1/checks/{check}"), &token).await.json();
+    assert_eq!(detail["household"], household_id);
+    assert_eq!(detail["started_by"], device);
+    let history = fixture.get(&format!("/v1/checks/{check}/history"), &token).await.json();
+    assert_eq!(history["events"].as_array().unwrap().len(), 4);
+    let missing = fixture.get(&format!("/v1/checks/{}", CheckId::from_bytes([9; 16])), &token).await;
+    assert_eq!(missing.code(), (404, "not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn changes_are_followed_by_cursor_whatever_became_of_them() {
+    let fixture = Fixture::new();
+    let (world, token) = (fixture.world(), fixture.supervisor());
+    let mut tablet = world.tablet(10);
+    let (founded, offence) = (tablet.found(household(1), "一组"), tablet.offend(household(2)));
+    world.receive(&tablet.seal(&[&founded, &offence]));
+    world.settle();
+    let path = format!("/v1/villages/{LONGTAN}/changes");
+    let feed = fixture.get(&path, &token).await.json();
+    let standings: Vec<&str> =
+        feed["changes"].as_array().unwrap().iter().map(|change| change["standing"].as_str().unwrap()).collect();
+    assert_eq!(standings, ["accepted", "quarantined"]);
+    assert_eq!(feed["changes"][1]["rule"], "unknown_key");
+    let cursor = feed["cursor"].as_u64().unwrap();
+    let later = fixture.get(&format!("{path}?since={cursor}"), &token).await.json();
+    assert!(later["changes"].as_array().unwrap().is_empty());
+    assert_eq!(later["more"], false);
+    let quarantine = fixture.get(&format!("/v1/villages/{LONGTAN}/quarantine"), &token).await.json();
+    assert_eq!(quarantine["changes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn devices_are_listed_with_when_they_were_last_heard_of() {
+    let fixture = Fixture::new();
+    let (world, token) = (fixture.world(), fixture.supervisor());
+    let (mut tablet, lost) = (world.tablet(10), world.tablet(11));
+    let founded = tablet.found(household(1), "一组");
+    world.receive(&tablet.seal(&[&founded]));
+    fixture.get_as("/v1/villages", &tablet).await;
+    world.revoke(lost.device());
+    let list = fixture.get(&format!("/v1/villages/{LONGTAN}/devices"), &token).await.json();
+    let devices = list["devices"].as_array().unwrap();
+    assert_eq!(devices.len(), 2);
+    assert_eq!(devices[0]["device"], tablet.device().to_string());
+    assert_eq!(devices[0]["seen_at"], "2026-03-02T01:00:00.000Z");
+    assert_eq!(devices[0]["received_at"], "2026-03-02T01:00:00.000Z");
+    assert_eq!(devices[0]["user_name"], "队员10");
+    assert_eq!(devices[1]["revoked_because"], "lost");
+    assert_eq!(devices[1]["seen_at"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn the_log_is_proved_to_whoever_asks() {
+    let fixture = Fixture::new();
+    let (world, token) = (fixture.world(), fixture.supervisor());
+    fixture.state.checkpoint().await.unwrap();
+    let key = NoteKey::of_log(DEPLOYMENT, fixture.keys.signing.public());
+    let note = fixture.get("/v1/log/checkpoint", &token).await;
+    let old = Checkpoint::open(std::str::from_utf8(&note.body).unwrap(), &key).unwrap();
+    let mut tablet = world.tablet(10);
+    let founded = tablet.found(household(1), "一组");
+    world.receive(&tablet.seal(&[&founded]));
+    fixture.state.checkpoint().await.unwrap();
+    let note = fixture.get("/v1/log/checkpoint", &token).await;
+    let new = Checkpoint::open(std::str::from_utf8(&note.body).unwrap(), &key).unwrap();
+    let hashes = |json: &serde_json::Value| -> Vec<[u8; 32]> {
+        use base64::Engine as _;
+        let decode = |hash: &serde_json::Value| {
+            let bytes = base64::engine::general_purpose::STANDARD.decode(hash.as_str().unwrap());
+            bytes.unwrap().try_into().unwrap()
+        };
+        json["hashes"].as_array().unwrap().iter().map(decode).collect()
+    };
+    let proof = fixture.get(&format!("/v1/log/proof?from={}", old.size), &token).await.json();
+    ruhu_ledger::tree::verify_consistency(old.size, &old.root, new.size, &new.root, &hashes(&proof)).unwrap();
+    let proof = fixture.get("/v1/log/proof?leaf=1", &token).await.json();
+    let leaf = {
+        use base64::Engine as _;
+        let bytes = proof["leaf_bytes"].as_str().unwrap();
+        base64::engine::general_purpose::STANDARD.decode(bytes).unwrap()
+    };
+    let hash = ruhu_ledger::tree::leaf_hash(&leaf);
+    ruhu_ledger::tree::verify_inclusion(&hash, 1, new.size, &hashes(&proof), &new.root).unwrap();
+    let beyond = fixture.get(&format!("/v1/log/proof?leaf={}", new.size), &token).await;
+    assert_eq!(beyond.code(), (404, "not_found".to_owned()));
+    assert_eq!(beyond.status, StatusCode::NOT_FOUND);
+}

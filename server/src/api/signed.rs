@@ -1,0 +1,90 @@
+//! Requests signed by a device: what the headers claim, and whether the claim holds.
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ruhu_ledger::signature::{PublicKey, Signature};
+use ruhu_survey::id::DeviceId;
+use ruhu_sync::authenticate::{HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest};
+
+use super::AppState;
+use super::problem::ApiError;
+use crate::store::people::Device;
+
+/// SHA-256 of no bytes: the digest of the body of a request that has none.
+pub(crate) const EMPTY_BODY: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae,
+    0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
+/// What a request claims about the device that sent it.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    device: DeviceId,
+    nonce: String,
+    signature: Signature,
+    method: Method,
+    path: String,
+}
+
+impl Claim {
+    /// The claim in the headers; none when the request names no device.
+    ///
+    /// # Errors
+    /// [`ApiError::SignatureInvalid`] when the headers cannot be read.
+    pub(crate) fn of(parts: &Parts) -> Result<Option<Self>, ApiError> {
+        if !parts.headers.contains_key(HEADER_DEVICE) {
+            return Ok(None);
+        }
+        let header = |name| text(&parts.headers, name).ok_or(ApiError::SignatureInvalid);
+        let signature = STANDARD.decode(header(HEADER_SIGNATURE)?).map_err(|_| ApiError::SignatureInvalid)?;
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Some(Self {
+            device: header(HEADER_DEVICE)?.parse().map_err(|_| ApiError::SignatureInvalid)?,
+            nonce: header(HEADER_NONCE)?.to_owned(),
+            signature: Signature(signature.try_into().map_err(|_| ApiError::SignatureInvalid)?),
+            method: parts.method.clone(),
+            path: path.to_owned(),
+        }))
+    }
+
+    /// Uses the nonce up and finds the device; whether the claim holds is not known yet.
+    ///
+    /// # Errors
+    /// [`ApiError::NonceUnknown`], [`ApiError::DeviceUnknown`], or that the store fails.
+    pub(crate) async fn device(&self, state: &AppState) -> Result<Device, ApiError> {
+        if !state.nonces.redeem(&self.nonce, state.clock.now_ms()) {
+            return Err(ApiError::NonceUnknown);
+        }
+        let device = self.device;
+        state.store(move |store| store.device(device)).await?.ok_or(ApiError::DeviceUnknown)
+    }
+
+    /// Whether the holder of `key` signed this request with a body of this digest.
+    ///
+    /// # Errors
+    /// [`ApiError::SignatureInvalid`]
+    pub(crate) fn prove(&self, key: &PublicKey, body_sha256: &[u8; 32]) -> Result<(), ApiError> {
+        let digest = request_digest(self.method.as_str(), &self.path, &self.nonce, body_sha256);
+        key.verify_strict(REQUEST_DOMAIN, &digest, &self.signature).map_err(|_| ApiError::SignatureInvalid)
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether a device may be given anything at this time.
+///
+/// # Errors
+/// [`ApiError::DeviceRevoked`] or [`ApiError::CertificateExpired`].
+pub(crate) fn in_force(device: &Device, now_ms: i64) -> Result<(), ApiError> {
+    if device.revoked.is_some() {
+        Err(ApiError::DeviceRevoked)
+    } else if !device.certificate.statement.holds_at(now_ms) {
+        Err(ApiError::CertificateExpired)
+    } else {
+        Ok(())
+    }
+}

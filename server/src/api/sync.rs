@@ -1,0 +1,82 @@
+//! Sync over HTTP: a device hands in what it wrote and is given what it lacks.
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use ruhu_sync::{ResponseFrame, encode_all};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::AppState;
+use super::address::Caller;
+use super::answer::{Question, answer};
+use super::body::Incoming;
+use super::identity::counted;
+use super::intake::{Stop, Taken, take};
+use super::problem::ApiError;
+use super::rates::Known;
+use super::record::Trail;
+use super::signed::{Claim, in_force};
+use crate::store::people::Device;
+
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(sync))
+}
+
+/// Takes in a device's batches and gives it what it lacks of its villages.
+///
+/// Both bodies are frames as `schemas/wire/sync.md` describes them. Each batch is durable as soon as it
+/// has arrived, whether or not the request ends; nothing is given before the signature was checked over
+/// the whole body.
+#[utoipa::path(post, path = "/v1/sync", tag = "devices",
+    security(("device" = [], "nonce" = [], "signature" = [])),
+    request_body(content_type = "application/octet-stream", description = "Frames of a request"),
+    responses((status = 200, description = "Frames of an answer", content_type = "application/octet-stream")))]
+async fn sync(State(state): State<AppState>, caller: Caller, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let mut incoming = Incoming::new(body, state.bounds.sync);
+    let (claim, device) = match known(&state, &parts).await {
+        Ok(known) => known,
+        Err(error) => {
+            incoming.drain().await;
+            return Err(counted(&state, caller, error));
+        }
+    };
+    let taken = take(&state, &device, &mut incoming).await;
+    let trail = Trail::of(&parts);
+    trail.took(incoming.seen());
+    let taken = taken?;
+    claim
+        .prove(&device.certificate.statement.key, &taken.body_sha256)
+        .map_err(|error| counted(&state, caller, error))?;
+    trail.shown(Known::Device(device.id));
+    state.rates.request(Known::Device(device.id))?;
+    let frames = answered(&state, device, taken).await?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], encode_all(&frames)).into_response())
+}
+
+/// The claim of a request, and the device that it names.
+async fn known(state: &AppState, parts: &Parts) -> Result<(Claim, Device), ApiError> {
+    let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
+    let device = claim.device(state).await?;
+    Ok((claim, device))
+}
+
+/// The frames that a request is answered with once it has proved itself.
+async fn answered(state: &AppState, device: Device, taken: Taken) -> Result<Vec<ResponseFrame>, ApiError> {
+    let Taken { hello, parts, frames, stop, .. } = taken;
+    match stop {
+        Some(Stop::Refused(refused)) => return Ok(vec![ResponseFrame::Refused(refused)]),
+        Some(Stop::Failed(error)) => return Err(error),
+        None => {}
+    }
+    let hello = hello.ok_or_else(|| ApiError::Malformed("the request has no hello".to_owned()))?;
+    let now_ms = state.clock.now_ms();
+    let barred = in_force(&device, now_ms).err().map(|error| (error.kind().1, error.to_string()));
+    let question = Question { device, hello, parts, frames, barred };
+    let keys = state.keys.clone();
+    state.store(move |store| answer(store, &keys, now_ms, question)).await
+}

@@ -1,0 +1,61 @@
+//! The limits of what the server keeps and gives at once, in one place; each has a test on both sides.
+//!
+//! Limits of single changes, documents and batches belong to `ruhu_survey::limits` and `ruhu_ledger`.
+
+/// Batches of one device that may wait for their predecessors.
+pub const STAGED_PER_DEVICE_MAX: u64 = 64;
+
+/// Bytes of one device's batches that may wait for their predecessors.
+pub const STAGED_BYTES_PER_DEVICE_MAX: u64 = 8 * 1024 * 1024;
+
+/// Changes of one device that may be held for changes that are not here; a batch that would add to a
+/// device at the limit is not received.
+pub const HELD_PER_DEVICE_MAX: u64 = 5_000;
+
+/// Branches of one chain: a forked chain has two, and one with more than these takes no further branch.
+pub const BRANCHES_PER_CHAIN_MAX: usize = 16;
+
+/// Rows of one page of a list.
+pub const PAGE_ROWS_MAX: u32 = 500;
+
+/// Documents that go through the belt in one round, and so in one transaction.
+pub const BELT_DOCUMENTS_PER_ROUND: u32 = 64;
+
+/// Bytes of the body of an enrolment.
+pub const ENROLMENT_BYTES_MAX: u64 = 16 * 1024;
+
+/// Seconds without a byte of a request, after which it is given up: a slow request that moves is never cut.
+pub const STALL_SECONDS_MAX: u64 = 60;
+
+/// Seconds until the headers of a request must be there.
+pub const HEADER_SECONDS_MAX: u64 = 60;
+
+/// Requests under way at once, beyond which a request is told to come back.
+pub const REQUESTS_AT_ONCE_MAX: usize = 256;
+
+/// Nonces kept at once; beyond them the oldest are forgotten.
+pub const NONCES_MAX: usize = 100_000;
+
+/// Milliseconds in which a nonce can be used.
+pub const NONCE_MS: i64 = 10 * 60 * 1000;
+
+/// Nonces a minute that one address is given without an identity; a township office is one address.
+pub const NONCES_PER_MINUTE_MAX: u32 = 300;
+
+/// Addresses and devices remembered for their rates, beyond which those without a recent request are forgotten.
+pub const RATE_KEYS_MAX: usize = 50_000;
+
+/// Bytes of relayed batches in one answer over all its villages, beyond which each village gets one more entry.
+pub const ANSWER_BYTES_MAX: u64 = 2 * 1024 * 1024;
+
+/// Rounds in which an answer waits for the belt while others keep sending.
+pub const BELT_ROUNDS_MAX: usize = 3;
+
+/// Rows of one page of a list when the caller does not say.
+pub const PAGE_ROWS_DEFAULT: u32 = 100;
+
+/// Bytes of a search text.
+pub const SEARCH_BYTES_MAX: usize = 200;
+
+/// Seconds that requests under way are given to end when the server stops.
+pub const STOP_SECONDS_MAX: u64 = 30;

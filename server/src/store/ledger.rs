@@ -1,0 +1,105 @@
+//! What the server asks of a database about batches, documents and the log.
+
+use ruhu_ledger::batch::{BatchBody, BatchId};
+use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::signature::SecretKey;
+use ruhu_ledger::tree::Hash;
+use ruhu_survey::change::DocumentId;
+use ruhu_survey::id::{DeviceId, UserId, VillageId};
+use ruhu_survey::register::Register;
+
+use super::StoreError;
+use crate::belt::{Found, Pending};
+use crate::ingest::{Ingested, Outcome};
+use crate::relay::{Asked, Relay};
+use crate::verify::Verified;
+
+/// A signed checkpoint of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    /// The leaves it covers.
+    pub size: u64,
+    /// Their root.
+    pub root: Hash,
+    /// The C2SP signed note.
+    pub note: String,
+}
+
+/// A canonical leaf, and the hashes that lead from it to the root.
+pub type Included = (Vec<u8>, Vec<Hash>);
+
+/// The end of a chain's longest branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tip {
+    /// The last batch.
+    pub batch: BatchId,
+    /// Its number.
+    pub number: u64,
+}
+
+/// Changes that the server writes as a device of its own.
+#[derive(Debug)]
+pub struct OwnBatch<'a> {
+    /// The key of the server's own device.
+    pub device_key: &'a SecretKey,
+    /// Who ran the command.
+    pub user: UserId,
+    /// The village.
+    pub village: VillageId,
+    /// The version of the document schema.
+    pub schema: u16,
+    /// The changes and the openings of their actors.
+    pub body: BatchBody,
+}
+
+/// Batches, documents and the log. Every call is one transaction and may block.
+///
+/// `key` is the secret key of the present epoch; with any other key a call that signs is
+/// [`StoreError::Conflict`] and writes nothing.
+pub trait LedgerStore: Send + Sync {
+    /// Takes one batch in, durably; batches that waited for it follow, each in its own transaction.
+    fn ingest(&self, batch: &[u8], now_ms: i64, key: &SecretKey) -> Result<Ingested, StoreError>;
+
+    /// Seals changes of the server's own device onto the end of its chain and takes them in, in one
+    /// transaction, so that two processes cannot fork the chain.
+    fn author(&self, own: &OwnBatch<'_>, now_ms: i64, key: &SecretKey) -> Result<Outcome, StoreError>;
+
+    /// The receipt of a batch that was received.
+    fn receipt(&self, batch: BatchId) -> Result<Option<SignedReceipt>, StoreError>;
+
+    /// What a device lacks of a village, as far as the belt has been.
+    fn relay(&self, asked: &Asked) -> Result<Relay, StoreError>;
+
+    /// Some documents whose newest changes were not yet shown to load; none when all were.
+    fn belt_pending(&self) -> Result<Vec<Pending>, StoreError>;
+
+    /// Takes up what the belt found: derived tables follow, offenders go into quarantine. Returns how
+    /// many changes went there. A finding overtaken by newer changes stays pending.
+    fn belt_settle(&self, found: &[Found], now_ms: i64, key: &SecretKey) -> Result<usize, StoreError>;
+
+    /// Signs a checkpoint over all durable leaves and keeps it, unless the newest one covers them already.
+    fn checkpoint_sign(&self, now_ms: i64, key: &SecretKey) -> Result<StoredCheckpoint, StoreError>;
+
+    /// The newest checkpoint.
+    fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, StoreError>;
+
+    /// The hashes that show the log at `to` to continue the log at `from`; none when `from` is above `to`
+    /// or `to` above the log's size.
+    fn consistency(&self, from: u64, to: u64) -> Result<Option<Vec<Hash>>, StoreError>;
+
+    /// A leaf and the hashes that show it to be in the log of `size` leaves; none when it is not.
+    fn inclusion(&self, leaf: u64, size: u64) -> Result<Option<Included>, StoreError>;
+
+    /// The live values of a document at its heads, for whoever writes the next change.
+    fn register(&self, village: VillageId, document: DocumentId) -> Result<Register, StoreError>;
+
+    /// The end of the longest branch of a device's chain in a village.
+    fn tip(&self, village: VillageId, device: DeviceId) -> Result<Option<Tip>, StoreError>;
+
+    /// Recomputes everything that can be recomputed and names what differs.
+    fn verify(&self) -> Result<Verified, StoreError>;
+
+    /// Empties the derived tables and makes the documents again from the accepted raw changes; the rest
+    /// follows when the belt is settled.
+    fn rebuild_documents(&self) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,225 @@
+//! The embedded store: one SQLite file, one writer, readers as they are needed.
+
+mod append;
+mod belt;
+mod column;
+mod derived;
+mod event;
+mod ledger;
+mod log;
+mod people;
+mod places;
+mod reads;
+mod rebuild;
+mod relay;
+mod rosters;
+mod shelf;
+#[cfg(test)]
+mod tamper;
+mod verify;
+mod verify_derived;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ruhu_ledger::batch::BatchId;
+use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::signature::SecretKey;
+use ruhu_ledger::tree::Hash;
+use ruhu_sqlite::{Key32, Migrations, Profile};
+use ruhu_survey::change::DocumentId;
+use ruhu_survey::id::{DeviceId, VillageId};
+use ruhu_survey::register::Register;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::StoreError;
+use super::ledger::{Included, LedgerStore, OwnBatch, StoredCheckpoint, Tip};
+use crate::belt::{Found, Pending};
+use crate::ingest::{Ingested, Outcome};
+use crate::relay::{Asked, Relay};
+use crate::verify::Verified;
+
+/// The migrations of the server's database, in order. Applied ones are never edited.
+pub(crate) const MIGRATIONS: Migrations = Migrations(&[
+    ("001_ledger", include_str!("../../../../schemas/sql/server-sqlite/001_ledger.sql")),
+    ("002_people", include_str!("../../../../schemas/sql/server-sqlite/002_people.sql")),
+]);
+
+/// Reading connections kept open when they are not in use.
+const READERS_KEPT_MAX: usize = 8;
+
+/// The store in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    key: Option<Key32>,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file, making it if it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] when the key is wrong, the file is no database or is newer than this program.
+    pub fn open(path: &Path, key: Option<Key32>) -> Result<Self, StoreError> {
+        let mut writer = ruhu_sqlite::open(path, key.as_ref(), Profile::Server)?;
+        ruhu_sqlite::migrate(&mut writer, &MIGRATIONS)?;
+        writer.set_prepared_statement_cache_capacity(STATEMENTS_KEPT_MAX);
+        Ok(Self { path: path.to_owned(), key, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+    }
+
+    /// Does `act` in one immediate transaction; committed, durably, only when it returns `Ok`.
+    pub(crate) fn write<T>(
+        &self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writer = self.writer.lock().map_err(|_| StoreError::Poisoned)?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = act(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Does `act` on one consistent view of the data; it must not write.
+    pub(crate) fn read<T>(
+        &self,
+        act: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut reader = self.take_reader()?;
+        let done = {
+            let view = reader.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            act(&view)?
+        };
+        self.keep_reader(reader);
+        Ok(done)
+    }
+
+    fn take_reader(&self) -> Result<Connection, StoreError> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(reader) = kept {
+            return Ok(reader);
+        }
+        let reader = ruhu_sqlite::open_reader(&self.path, self.key.as_ref(), Profile::Server)?;
+        reader.set_prepared_statement_cache_capacity(STATEMENTS_KEPT_MAX);
+        Ok(reader)
+    }
+
+    fn keep_reader(&self, reader: Connection) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS_KEPT_MAX {
+            readers.push(reader);
+        }
+    }
+}
+
+/// Prepared statements kept per connection.
+const STATEMENTS_KEPT_MAX: usize = 128;
+
+impl LedgerStore for SqliteStore {
+    fn ingest(&self, batch: &[u8], now_ms: i64, key: &SecretKey) -> Result<Ingested, StoreError> {
+        ledger::ingest(self, batch, now_ms, key)
+    }
+
+    fn author(&self, own: &OwnBatch<'_>, now_ms: i64, key: &SecretKey) -> Result<Outcome, StoreError> {
+        self.write(|tx| ledger::author(&append::Desk::new(tx, now_ms, key)?, own))
+    }
+
+    fn receipt(&self, batch: BatchId) -> Result<Option<SignedReceipt>, StoreError> {
+        self.read(|conn| ledger::receipt_of(conn, batch))
+    }
+
+    fn relay(&self, asked: &Asked) -> Result<Relay, StoreError> {
+        self.read(|conn| relay::relay(conn, asked))
+    }
+
+    fn belt_pending(&self) -> Result<Vec<Pending>, StoreError> {
+        self.read(belt::pending)
+    }
+
+    fn belt_settle(&self, found: &[Found], now_ms: i64, key: &SecretKey) -> Result<usize, StoreError> {
+        self.write(|tx| belt::settle(&append::Desk::new(tx, now_ms, key)?, found))
+    }
+
+    fn checkpoint_sign(&self, now_ms: i64, key: &SecretKey) -> Result<StoredCheckpoint, StoreError> {
+        // The leaves are durable already: this transaction begins after theirs committed and adds none.
+        self.write(|tx| log::sign_checkpoint(tx, now_ms, key))
+    }
+
+    fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, StoreError> {
+        self.read(log::latest_checkpoint)
+    }
+
+    fn consistency(&self, from: u64, to: u64) -> Result<Option<Vec<Hash>>, StoreError> {
+        self.read(|conn| log::consistency(conn, from, to))
+    }
+
+    fn inclusion(&self, leaf: u64, size: u64) -> Result<Option<Included>, StoreError> {
+        self.read(|conn| log::inclusion(conn, leaf, size))
+    }
+
+    fn register(&self, village: VillageId, document: DocumentId) -> Result<Register, StoreError> {
+        self.read(|conn| Ok(shelf::register_of(conn, village, document)?.unwrap_or_default()))
+    }
+
+    fn tip(&self, village: VillageId, device: DeviceId) -> Result<Option<Tip>, StoreError> {
+        self.read(|conn| ledger::longest_tip(conn, village, device))
+    }
+
+    fn verify(&self) -> Result<Verified, StoreError> {
+        self.read(verify::verify)
+    }
+
+    fn rebuild_documents(&self) -> Result<u64, StoreError> {
+        self.write(rebuild::rebuild)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_is_what_the_migrations_make() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("ruhu.db"), None).unwrap();
+        let dump = store.read(|conn| Ok(ruhu_sqlite::schema_dump(conn)?)).unwrap();
+        expect_file!["../../../../schemas/sql/server-sqlite/current.sql"].assert_eq(&dump);
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("ruhu.db"), None).unwrap();
+        let outcome = store.read(|conn| Ok(conn.execute("DELETE FROM feed", [])?));
+        assert!(matches!(outcome, Err(StoreError::Database(_))));
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("ruhu.db"), None).unwrap();
+        let outcome: Result<(), StoreError> = store.write(|tx| {
+            tx.execute("INSERT INTO deployment (only_row, id) VALUES (1, ?1)", [[1_u8; 16]])?;
+            Err(StoreError::NotFound("thing"))
+        });
+        assert!(matches!(outcome, Err(StoreError::NotFound("thing"))));
+        assert_eq!(store.read(log::deployment_of).unwrap(), None);
+    }
+
+    #[test]
+    fn another_key_does_not_open_an_encrypted_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ruhu.db");
+        drop(SqliteStore::open(&path, Some(Key32::new([1; 32]))).unwrap());
+        let outcome = SqliteStore::open(&path, Some(Key32::new([2; 32])));
+        assert!(matches!(outcome, Err(StoreError::Open(ruhu_sqlite::OpenError::WrongKey))));
+    }
+}

@@ -1,0 +1,168 @@
+//! What the decision over a batch reads: registers, accepted changes, standings, held changes.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ruhu_ledger::batch::BatchBody;
+use ruhu_survey::authorise::Author;
+use ruhu_survey::change::{Change, ChangeHash, DocumentId, parse};
+use ruhu_survey::id::{DeviceId, UserId, VillageId};
+use ruhu_survey::register::Register;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::append::standing_from;
+use super::belt::accepted_of;
+use super::column::from_sql;
+use super::log::certificate_of;
+use crate::ingest::{AtHand, HeldChange, Shelf, Standing};
+use crate::store::StoreError;
+
+/// The accepted changes and the standings of one village's documents.
+pub(super) struct SqlShelf<'a> {
+    conn: &'a Connection,
+    village: VillageId,
+    read: RefCell<BTreeMap<DocumentId, ReadBefore>>,
+    failure: RefCell<Option<StoreError>>,
+}
+
+/// The changes of one document that were read before.
+#[derive(Default)]
+struct ReadBefore {
+    changes: BTreeMap<ChangeHash, Arc<Change>>,
+    /// Whether they are all that there are.
+    all: bool,
+}
+
+impl<'a> SqlShelf<'a> {
+    pub(super) fn new(conn: &'a Connection, village: VillageId) -> Self {
+        Self { conn, village, read: RefCell::default(), failure: RefCell::new(None) }
+    }
+
+    /// What was decided with this shelf, unless reading it failed.
+    pub(super) fn checked<T>(self, decided: T) -> Result<T, StoreError> {
+        self.failure.into_inner().map_or(Ok(decided), Err)
+    }
+
+    fn or_note<T>(&self, found: Result<Option<T>, StoreError>) -> Option<T> {
+        found.unwrap_or_else(|error| {
+            self.failure.borrow_mut().get_or_insert(error);
+            None
+        })
+    }
+
+    /// The first change asked for is read alone; a second one means a walk through the past, for which
+    /// one scan of the document is cheaper than a query for each.
+    fn read_change(
+        &self,
+        document: DocumentId,
+        hash: &ChangeHash,
+    ) -> Result<Option<Arc<Change>>, StoreError> {
+        let mut read = self.read.borrow_mut();
+        let before = read.entry(document).or_default();
+        if !before.all && !before.changes.contains_key(hash) {
+            if before.changes.is_empty() {
+                let found = self.one_change(document, hash)?;
+                before.changes.extend(found.map(|change| (*hash, change)));
+            } else {
+                let accepted = accepted_of(self.conn, self.village, document)?;
+                before.changes = accepted.into_iter().map(|one| (one.hash, one.change)).collect();
+                before.all = true;
+            }
+        }
+        Ok(before.changes.get(hash).cloned())
+    }
+
+    fn one_change(&self, document: DocumentId, hash: &ChangeHash) -> Result<Option<Arc<Change>>, StoreError> {
+        let bytes: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached(
+                "SELECT bytes FROM change
+                 WHERE village = ?1 AND kind = ?2 AND document = ?3 AND hash = ?4 AND standing = 1 LIMIT 1",
+            )?
+            .query_row(params![self.village.as_bytes(), document.kind.code(), document.id, hash.0], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let (change, _) = parse(&bytes).map_err(|error| StoreError::corrupt("change", hash, error))?;
+        Ok(Some(Arc::new(change)))
+    }
+
+    fn read_standing(&self, document: DocumentId, hash: &ChangeHash) -> Result<Option<Standing>, StoreError> {
+        let code: Option<u8> = self
+            .conn
+            .prepare_cached(
+                "SELECT standing FROM change
+                 WHERE village = ?1 AND kind = ?2 AND document = ?3 AND hash = ?4 AND standing <> 4 LIMIT 1",
+            )?
+            .query_row(params![self.village.as_bytes(), document.kind.code(), document.id, hash.0], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        Ok(code.and_then(standing_from))
+    }
+}
+
+impl Shelf for SqlShelf<'_> {
+    fn change(&self, document: DocumentId, hash: &ChangeHash) -> Option<Arc<Change>> {
+        self.or_note(self.read_change(document, hash))
+    }
+
+    fn standing(&self, document: DocumentId, hash: &ChangeHash) -> Option<Standing> {
+        self.or_note(self.read_standing(document, hash))
+    }
+}
+
+pub(super) fn documents_at_hand(
+    tx: &Transaction<'_>,
+    village: VillageId,
+    body: &BatchBody,
+) -> Result<BTreeMap<DocumentId, AtHand>, StoreError> {
+    let mut documents = BTreeMap::new();
+    for (document, _) in &body.changes {
+        if !documents.contains_key(document) {
+            let register = register_of(tx, village, *document)?.unwrap_or_default();
+            let held = held_of(tx, village, *document)?;
+            documents.insert(*document, AtHand { register, held });
+        }
+    }
+    Ok(documents)
+}
+
+/// A document's register at its heads, whether the belt has been there or not.
+pub(super) fn register_of(
+    conn: &Connection,
+    village: VillageId,
+    document: DocumentId,
+) -> Result<Option<Register>, StoreError> {
+    let blob: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT register FROM document WHERE village = ?1 AND kind = ?2 AND document = ?3")?
+        .query_row(params![village.as_bytes(), document.kind.code(), document.id], |row| row.get(0))
+        .optional()?;
+    blob.map(|blob| Register::from_bytes(&blob).map_err(StoreError::undecodable("document", document)))
+        .transpose()
+}
+
+fn held_of(
+    tx: &Transaction<'_>,
+    village: VillageId,
+    document: DocumentId,
+) -> Result<Vec<HeldChange>, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT change.sequence, change.position, change.bytes, batch.device, batch.user
+         FROM change INNER JOIN batch USING (sequence)
+         WHERE change.village = ?1 AND change.kind = ?2 AND change.document = ?3 AND change.standing = 2
+         ORDER BY change.sequence, change.position",
+    )?;
+    let mut rows = select.query(params![village.as_bytes(), document.kind.code(), document.id])?;
+    let mut held = Vec::new();
+    while let Some(row) = rows.next()? {
+        let device = DeviceId::from_bytes(row.get(3)?);
+        let Some(certified) = certificate_of(tx, device)? else { continue };
+        let author =
+            Author { device, role: certified.signed.statement.role, user: UserId::from_bytes(row.get(4)?) };
+        held.push(HeldChange { place: (from_sql(row.get(0)?), row.get(1)?), author, bytes: row.get(2)? });
+    }
+    Ok(held)
+}
