@@ -1,0 +1,93 @@
+//! `ruhu sync`: sends what is new and fetches what others wrote, counted in receipts.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ruhu_client_core::{Client, Error, SyncOutcome, SyncReport};
+use serde_json::json;
+
+use super::{transport, wait};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// A sync that did a great deal and has more to do is continued at once, so often.
+const ROUNDS_MAX: usize = 1_000;
+
+pub(super) fn run(client: &mut Client, output: &Output) -> Result<(), Failure> {
+    let server = client.status()?.device.ok_or(Error::NotEnrolled)?.server;
+    let transport = transport(&server)?;
+    let bar = bar(output);
+    let mut whole: Option<SyncReport> = None;
+    for _ in 0..ROUNDS_MAX {
+        let mut show = |progress: ruhu_client_core::Progress| {
+            bar.set_length(progress.to_send);
+            bar.set_position(progress.receipts);
+            bar.set_message(progress.relayed.to_string());
+        };
+        let report = wait(client.sync(&transport, &mut show))??;
+        let more = report.outcome == SyncOutcome::Paused;
+        whole = Some(sum(whole, report));
+        if !more {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    whole.map_or(Ok(()), |report| tell(client, report, output))
+}
+
+fn bar(output: &Output) -> ProgressBar {
+    if output.is_json() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(&output.message("ruhu_sync_bar", &[]));
+    let bar = ProgressBar::new(0);
+    style.map_or_else(|_| ProgressBar::hidden(), |style| bar.with_style(style))
+}
+
+fn sum(earlier: Option<SyncReport>, mut report: SyncReport) -> SyncReport {
+    if let Some(earlier) = earlier {
+        report.progress.receipts += earlier.progress.receipts;
+        report.progress.relayed += earlier.progress.relayed;
+        report.requests += earlier.requests;
+        report.sent_bytes += earlier.sent_bytes;
+        report.got_bytes += earlier.got_bytes;
+        report.not_accepted += earlier.not_accepted;
+        report.set_aside += earlier.set_aside;
+    }
+    report
+}
+
+fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Failure> {
+    let progress = report.progress;
+    output.say(
+        "ruhu_synced",
+        &[
+            ("receipts", &progress.receipts),
+            ("relayed", &progress.relayed),
+            ("sent", &report.sent_bytes),
+            ("got", &report.got_bytes),
+            ("requests", &report.requests),
+        ],
+    );
+    if report.waiting > 0 {
+        output.say("ruhu_sync_waiting", &[("waiting", &report.waiting)]);
+    }
+    if report.not_accepted > 0 {
+        output.say("ruhu_sync_not_accepted", &[("count", &report.not_accepted)]);
+    }
+    if report.set_aside > 0 {
+        output.say("ruhu_sync_set_aside", &[("count", &report.set_aside)]);
+    }
+    for village in &report.mismatched {
+        output.say("ruhu_sync_mismatch", &[("village", village)]);
+    }
+    output.json(&json!({
+        "receipts": progress.receipts, "relayed": progress.relayed, "waiting": report.waiting,
+        "not_accepted": report.not_accepted, "set_aside": report.set_aside, "requests": report.requests,
+        "sent_bytes": report.sent_bytes, "got_bytes": report.got_bytes, "mismatched": report.mismatched,
+        "complete": report.outcome == SyncOutcome::Complete,
+        "unsent_drafts": client.status()?.unsent.drafts,
+    }));
+    match report.outcome {
+        SyncOutcome::Interrupted(error) => Err(Failure::Interrupted(error)),
+        SyncOutcome::Complete | SyncOutcome::Paused => Ok(()),
+    }
+}
