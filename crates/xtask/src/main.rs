@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, demonstrates, tests and measures the project, doing its own set-up.
 
 mod command;
+mod demo;
 mod fuzz;
 mod setup;
 mod test;
@@ -16,6 +17,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Shows a village that works offline and merges, with real processes
+    Demo(demo::Demo),
     /// Runs every check that a submission must pass, and prints the time of each
     Test,
     /// Throws hostile changes at the admission gate, in release mode, for as long as wished
@@ -25,6 +28,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     setup::check_tools()?;
     match Arguments::parse().task {
+        Task::Demo(demo) => demo::show(&demo),
         Task::Test => test::run_all(),
         Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),
     }

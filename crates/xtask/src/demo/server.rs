@@ -1,0 +1,115 @@
+//! The demonstration's server: `ruhu-server`, as its operator would run it.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, ensure};
+
+use super::device::Device;
+use super::{Programs, typed};
+use crate::command::{output, run};
+
+/// A server in a folder, running or not.
+pub(crate) struct Server {
+    program: PathBuf,
+    data: PathBuf,
+    address: String,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Sets up keys, regions and the roster of one village.
+    pub(crate) fn set_up(programs: &Programs, folder: &Path, village: &str) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let server =
+            Self { program: programs.server.clone(), data: folder.join("server"), address, child: None };
+        server.say(&["init", "--name", "慈利县演示"])?;
+        let config = "allow_unissued_area = true\nmetrics_listen = \"off\"\n";
+        std::fs::write(server.data.join("ruhu-server.toml"), config)?;
+        server.say(&["regions", "import", &folder.join("regions.csv").to_string_lossy()])?;
+        let roster = folder.join("roster-0.csv");
+        server.say(&["roster", "import", &roster.to_string_lossy(), "--village", village])?;
+        Ok(server)
+    }
+
+    /// Starts answering, and returns when it does.
+    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
+        let mut command = self.command(&["serve", "--listen", &self.address]);
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.join("serve.log"))?;
+        println!("$ {}", typed(&command));
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn()?;
+        let stdout = child.stdout.take().context("the server has no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        ensure!(line.contains(&self.address), "the server did not start: see {}", self.data.display());
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Stops it as an operator would, letting it finish what it accepted.
+    pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        run(Command::new("kill").arg(child.id().to_string()))?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// Makes an account and an invitation, and answers the invitation's link.
+    pub(crate) fn invite(&self, name: &str, role: &str, village: &str) -> anyhow::Result<String> {
+        output(&mut self.command(&["user", "add", name, "--role", role, "--region", village]))?;
+        let url = format!("http://{}", self.address);
+        let said = output(&mut self.command(&["device", "invite", name, "--url", &url]))?;
+        let link = said.lines().map(str::trim).find(|line| line.starts_with("ruhu:enrol?"));
+        link.map(ToOwned::to_owned).context("the invitation has no link")
+    }
+
+    /// Recomputes every signature, chain and the log.
+    pub(crate) fn verify(&self) -> anyhow::Result<()> {
+        self.say(&["verify"])
+    }
+
+    /// Ends the demonstration: stops the server, or says how to look further while it runs.
+    pub(crate) fn leave(mut self, once: bool, device: &Device) -> anyhow::Result<()> {
+        if once {
+            return self.stop();
+        }
+        let said = output(&mut self.command(&["user", "token", "王建平"]))?;
+        let token = said.lines().next().unwrap_or_default().trim();
+        println!("\nThe server runs at http://{} until Ctrl-C. In another terminal:", self.address);
+        println!("  curl -H 'Authorization: Bearer {token}' http://{}/v1/villages", self.address);
+        println!("  {}", device.typed(&["list"]));
+        println!("  {}", device.typed(&["conflicts"]));
+        println!("  {}", typed(&self.command(&["device", "list"])));
+        if let Some(child) = &mut self.child {
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).arg("--data").arg(&self.data);
+        command
+    }
+
+    fn say(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let mut command = self.command(arguments);
+        println!("$ {}", typed(&command));
+        run(&mut command)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+        }
+    }
+}
+
+/// A loopback address whose port nobody uses.
+fn free_address() -> anyhow::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}

@@ -1,0 +1,7 @@
+//! The `ruhu` command as tests start and kill it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ruhu_cli::main()
+}

@@ -1,0 +1,19 @@
+//! A village of real processes: server, operator and devices, over real HTTP and real files.
+
+#[path = "village/census.rs"]
+mod census;
+#[path = "village/hand.rs"]
+mod hand;
+#[path = "village/history.rs"]
+mod history;
+#[path = "village/kill.rs"]
+mod kill;
+#[path = "village/merge.rs"]
+mod merge;
+#[path = "village/private.rs"]
+mod private;
+#[path = "village/tour.rs"]
+mod tour;
+#[path = "village/unlock.rs"]
+mod unlock;
+mod world;
