@@ -29,7 +29,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("{command:?} did not start"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?} ended with {}: {}", output.status, said.trim());
+    ensure!(output.status.success(), "{command:?} ended with {}:\n{}", output.status, said.trim());
     Ok(String::from_utf8(output.stdout)?)
 }
 

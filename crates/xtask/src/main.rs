@@ -6,6 +6,8 @@ mod fuzz;
 mod setup;
 mod test;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -25,9 +27,19 @@ enum Task {
     Fuzz(fuzz::Fuzz),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
     setup::check_tools()?;
-    match Arguments::parse().task {
+    match task {
         Task::Demo(demo) => demo::show(&demo),
         Task::Test => test::run_all(),
         Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),

@@ -86,8 +86,8 @@ fn work_offline(first: &Device, second: &Device, secretary: &Device) -> anyhow::
         found.with_context(|| format!("there is no household {index}"))
     };
     let disputed = id(0)?.to_owned();
-    first.check(&disputed, r#"{"answer/income/wage_income": "26600", "answer/water/piped": "是"}"#)?;
-    second.check(&disputed, r#"{"answer/income/wage_income": "18000", "answer/water/piped": "是"}"#)?;
+    first.check(&disputed, r#"{"answer/income/wage_income": "26600", "answer/water/piped": "入户"}"#)?;
+    second.check(&disputed, r#"{"answer/income/wage_income": "18000", "answer/water/piped": "入户"}"#)?;
     first.run(&["edit", &disputed, "group_name", "一组", "--reason", "户主自述"])?;
     second.run(&["edit", &disputed, "group_name", "二组", "--reason", "看门牌", "--source", "observed"])?;
     for index in 1..6 {
