@@ -247,17 +247,17 @@ fn filter(query: &Query) -> (&'static str, String) {
     }
 }
 
-struct Row1 {
+struct Found {
     household: ListedHousehold,
     document: i64,
     unsent: bool,
     draft: bool,
 }
 
-fn listed(row: &Row<'_>) -> rusqlite::Result<Row1> {
+fn listed(row: &Row<'_>) -> rusqlite::Result<Found> {
     let text =
         |column: usize| row.get::<_, String>(column).map(|text| Some(text).filter(|text| !text.is_empty()));
-    Ok(Row1 {
+    Ok(Found {
         household: ListedHousehold {
             id: HouseholdId::from_bytes(row.get(0)?),
             head_name: row.get(1)?,
@@ -277,8 +277,8 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Row1> {
     })
 }
 
-fn with_standing(connection: &Connection, row: Row1) -> Result<ListedHousehold, Error> {
-    let Row1 { mut household, document, unsent, draft } = row;
+fn with_standing(connection: &Connection, row: Found) -> Result<ListedHousehold, Error> {
+    let Found { mut household, document, unsent, draft } = row;
     let standing = if unsent { standing(connection, document)? } else { None };
     household.send_state = match standing {
         Some(state @ (SendState::Refused(_) | SendState::Quarantined(_))) => Some(state),

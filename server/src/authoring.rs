@@ -71,7 +71,10 @@ pub struct Authoring<'a> {
 
 impl std::fmt::Debug for Authoring<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Authoring").field("pen", &self.pen).field("queue", &self.queue.len()).finish_non_exhaustive()
+        f.debug_struct("Authoring")
+            .field("pen", &self.pen)
+            .field("queue", &self.queue.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -48,7 +48,8 @@ pub fn load(tls: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let expected = "a certificate chain";
     let read = CertificateDer::pem_file_iter(path).map_err(|problem| unreadable(path, expected, problem))?;
-    let chain: Vec<_> = read.collect::<Result<_, _>>().map_err(|problem| unreadable(path, expected, problem))?;
+    let chain: Vec<_> =
+        read.collect::<Result<_, _>>().map_err(|problem| unreadable(path, expected, problem))?;
     if chain.is_empty() { Err(unreadable(path, expected, "it holds none")) } else { Ok(chain) }
 }
 

@@ -195,7 +195,7 @@ impl Trial {
 
     fn sync_and_kill(&mut self, first: usize, second: usize, victim: Victim, pause: Duration) {
         let mut one = Sync::start(&self.surveyors[first].device);
-        let mut other = Sync::start(&self.surveyors[second].device);
+        let other = Sync::start(&self.surveyors[second].device);
         one.until_begun();
         let since = now();
         while since.elapsed() < pause && one.is_running() {

@@ -176,7 +176,7 @@ impl Household {
         self.head_member().or_else(first)?.full_name.as_deref()
     }
 
-    /// The day of the last visit that met somebody or counted as a check, by the devices' clocks.
+    /// The visit that ended last, by the devices' clocks.
     #[must_use]
     pub fn last_visit(&self) -> Option<&Visit> {
         self.visits.iter().max_by(|a, b| a.ended.cmp(&b.ended))

@@ -84,7 +84,11 @@ fn welcome(store: &dyn Store, now_ms: i64) -> Result<ResponseFrame, StoreError> 
 }
 
 /// Keeps the keys of the households that the device founded; says which are durable now.
-fn keep_keys(store: &dyn Store, keys: &ServerKeys, parts: &[Part]) -> Result<BTreeSet<HouseholdId>, ApiError> {
+fn keep_keys(
+    store: &dyn Store,
+    keys: &ServerKeys,
+    parts: &[Part],
+) -> Result<BTreeSet<HouseholdId>, ApiError> {
     let mut held = BTreeSet::new();
     for part in parts {
         for frame in &part.keys {

@@ -126,10 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_breaks_says_so() {
-        let broken = stream::iter([
-            Ok(Bytes::from_static(b"first")),
-            Err(std::io::Error::other("gone")),
-        ]);
+        let broken = stream::iter([Ok(Bytes::from_static(b"first")), Err(std::io::Error::other("gone"))]);
         let mut incoming = Incoming::new(Body::from_stream(broken), bounds(10, 1_000, 1_000));
         assert_eq!(incoming.next().await.unwrap().unwrap(), "first");
         assert!(matches!(incoming.next().await, Err(ApiError::BodyCut)));

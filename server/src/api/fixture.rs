@@ -11,9 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
 use ruhu_ledger::batch::Batch;
+use ruhu_survey::change::Value;
 use ruhu_survey::id::{UserId, VillageId};
 use ruhu_survey::role::Role;
-use ruhu_sync::authenticate::{HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest};
+use ruhu_sync::authenticate::{
+    HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest,
+};
 use ruhu_sync::frame::decode_all;
 use ruhu_sync::request::{Hello, VillageQuery};
 use ruhu_sync::{Cursor, PROTOCOL_VERSION, RequestFrame, ResponseFrame, encode_all};
@@ -27,7 +30,7 @@ use crate::config::{Config, Settings};
 use crate::enrol::new_token;
 use crate::keys::{KeyUse, ServerKeys};
 use crate::store::people::{NewVillage, PeopleStore as _, PlaceStore as _, RegionCommit, User};
-use crate::store::world::{DEPLOYMENT, LONGTAN, MORNING_MS, SHUANGYUN, Tablet, World};
+use crate::store::world::{DEPLOYMENT, LONGTAN, MORNING_MS, SHUANGYUN, Tablet, World, text};
 use crate::store::{SqliteStore, Store};
 
 /// The official codes of the two villages.
@@ -171,6 +174,17 @@ impl Fixture {
         let request = signed("POST", "/v1/sync", &self.nonce(), tablet, &body);
         self.send(request.body(body.into()).unwrap()).await
     }
+}
+
+/// What the first change of a check holds.
+pub(crate) fn start_of_check<'a>(household: &str, device: &str) -> Vec<(&'a str, Value)> {
+    vec![
+        ("household_id", text(household)),
+        ("check_type", text("lookback")),
+        ("started_by", text(device)),
+        ("form_version", text("1.0.0")),
+        ("started_at", Value::Int(MORNING_MS)),
+    ]
 }
 
 pub(crate) fn signed(

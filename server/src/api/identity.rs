@@ -86,10 +86,8 @@ impl FromRequestParts<AppState> for Reader {
 
 /// An identity that does not hold is an attempt, and attempts are limited.
 pub(crate) fn counted(state: &AppState, caller: Caller, error: ApiError) -> ApiError {
-    let guessed = matches!(
-        error,
-        ApiError::TokenUnknown | ApiError::SignatureInvalid | ApiError::DeviceUnknown
-    );
+    let guessed =
+        matches!(error, ApiError::TokenUnknown | ApiError::SignatureInvalid | ApiError::DeviceUnknown);
     if guessed { state.rates.attempt(caller.address).err().unwrap_or(error) } else { error }
 }
 

@@ -56,7 +56,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 #[utoipa::path(get, path = "/v1/log/checkpoint", tag = "log",
     responses((status = 200, description = "A signed note", body = String, content_type = "text/plain")))]
 async fn checkpoint(State(state): State<AppState>, _reader: Reader) -> Result<Response, ApiError> {
-    let checkpoint = state.store(|store| store.checkpoint()).await?.ok_or(ApiError::NotFound("checkpoint"))?;
+    let checkpoint =
+        state.store(|store| store.checkpoint()).await?.ok_or(ApiError::NotFound("checkpoint"))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], checkpoint.note).into_response())
 }
 
@@ -68,18 +69,20 @@ async fn proof(
     _reader: Reader,
     Params(asked): Params<Asked>,
 ) -> Result<Json<Proof>, ApiError> {
-    let size = match asked.size {
-        Some(size) => size,
-        None => {
-            let newest = state.store(|store| store.checkpoint()).await?;
-            newest.ok_or(ApiError::NotFound("checkpoint"))?.size
-        }
-    };
     match (asked.from, asked.leaf) {
-        (Some(from), None) => consistency(&state, from, size).await,
-        (None, Some(leaf)) => inclusion(&state, leaf, size).await,
+        (Some(from), None) => consistency(&state, from, size(&state, &asked).await?).await,
+        (None, Some(leaf)) => inclusion(&state, leaf, size(&state, &asked).await?).await,
         _ => Err(ApiError::ParameterInvalid("give either `from` or `leaf`".to_owned())),
     }
+}
+
+/// The size asked for, or that of the newest checkpoint.
+async fn size(state: &AppState, asked: &Asked) -> Result<u64, ApiError> {
+    if let Some(size) = asked.size {
+        return Ok(size);
+    }
+    let newest = state.store(|store| store.checkpoint()).await?;
+    Ok(newest.ok_or(ApiError::NotFound("checkpoint"))?.size)
 }
 
 async fn consistency(state: &AppState, from: u64, size: u64) -> Result<Json<Proof>, ApiError> {

@@ -20,7 +20,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let read: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
-        let refuse = |_| ApiError::ParameterInvalid("a parameter of the query is unknown or cannot be read".to_owned());
+        let refuse = |_| {
+            ApiError::ParameterInvalid("a parameter of the query is unknown or cannot be read".to_owned())
+        };
         read.map(|Query(params)| Self(params)).map_err(refuse)
     }
 }
@@ -34,7 +36,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Id<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let read: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
-        let refuse = |_| ApiError::ParameterInvalid("the id in the path is not 32 hexadecimal digits".to_owned());
+        let refuse =
+            |_| ApiError::ParameterInvalid("the id in the path is not 32 hexadecimal digits".to_owned());
         read.map(|Path(id)| Self(id)).map_err(refuse)
     }
 }

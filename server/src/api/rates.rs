@@ -101,7 +101,9 @@ mod tests {
         let rates = rates(3, 1);
         let address = IpAddr::from([10, 0, 0, 7]);
         assert!((0..3).all(|_| rates.attempt(address).is_ok()));
-        let ApiError::RateLimited(seconds) = rates.attempt(address).unwrap_err() else { panic!("not limited") };
+        let ApiError::RateLimited(seconds) = rates.attempt(address).unwrap_err() else {
+            panic!("not limited")
+        };
         assert!((1..=21).contains(&seconds), "{seconds}");
     }
 

@@ -18,9 +18,9 @@ use ruhu_sync::response::{CheckpointFrame, ProblemOutcome, VillageDone};
 use ruhu_sync::{KeyBytes, PROTOCOL_VERSION, RequestFrame, ResponseFrame, Side, encode_all};
 
 use super::fixture::{Answer, Fixture, batch, config, hello, signed, village};
-use crate::store::world::{DEPLOYMENT, LONGTAN, SHUANGYUN, Tablet, household, kinds};
 use crate::store::LedgerStore as _;
 use crate::store::people::PlaceStore as _;
+use crate::store::world::{DEPLOYMENT, LONGTAN, SHUANGYUN, Tablet, household, kinds};
 
 /// A tablet's batch with a new household.
 fn founded(tablet: &mut Tablet, index: u8) -> Batch {
@@ -99,9 +99,9 @@ async fn a_device_learns_who_wrote_and_with_which_keys_before_it_is_given_a_batc
     assert!(answer.frames().contains(&held));
     let frames = fixture.sync(&reader, &[hello(&reader), village(LONGTAN, None)]).await.frames();
     let place = |wanted: &dyn Fn(&ResponseFrame) -> bool| frames.iter().position(wanted).unwrap();
-    let certificate = place(&|frame| {
-        matches!(frame, ResponseFrame::Certificate(signed) if signed.statement.device() == writer.device())
-    });
+    let certificate = place(
+        &|frame| matches!(frame, ResponseFrame::Certificate(signed) if signed.statement.device() == writer.device()),
+    );
     let keys = place(&|frame| match frame {
         ResponseFrame::VillageKeys(keys) => {
             keys.search_key == KeyBytes([5; 32]) && keys.households.get(&key.household) == Some(&key.key)
@@ -155,8 +155,7 @@ async fn a_body_that_was_altered_is_told_nothing() {
     let sent = founded(&mut tablet, 1);
     let key = HouseholdKeyFrame { household: HouseholdId::from_bytes([1; 16]), key: KeyBytes([9; 64]) };
     let signed_body = encode_all(&[hello(&tablet), village(LONGTAN, None)]);
-    let body =
-        encode_all(&[hello(&tablet), village(LONGTAN, None), RequestFrame::Key(key), batch(&sent)]);
+    let body = encode_all(&[hello(&tablet), village(LONGTAN, None), RequestFrame::Key(key), batch(&sent)]);
     let request = signed("POST", "/v1/sync", &fixture.nonce(), &tablet, &signed_body);
     let answer = fixture.send(request.body(body.into()).unwrap()).await;
     assert_eq!(answer.code(), (401, "signature_invalid".to_owned()));
@@ -232,12 +231,17 @@ async fn a_revoked_devices_batches_are_kept_in_quarantine_and_it_is_given_nothin
     let answer = fixture.sync(&tablet, &[hello(&tablet), village(LONGTAN, None), batch(&late)]).await;
     assert_eq!(receipts(&answer), [[VerdictKind::Quarantined]]);
     let receipt = fixture.store.receipt(late.id()).unwrap().unwrap();
-    let [Verdict::Quarantined { rule, .. }] = receipt.statement.verdicts.as_slice() else { panic!("accepted") };
+    let [Verdict::Quarantined { rule, .. }] = receipt.statement.verdicts.as_slice() else {
+        panic!("accepted")
+    };
     assert_eq!(rule, "device_revoked");
     for frame in answer.frames() {
         let told = matches!(
             frame,
-            ResponseFrame::Welcome(_) | ResponseFrame::Receipt(_) | ResponseFrame::Revocation(_) | ResponseFrame::Bye
+            ResponseFrame::Welcome(_)
+                | ResponseFrame::Receipt(_)
+                | ResponseFrame::Revocation(_)
+                | ResponseFrame::Bye
         );
         assert!(told, "{frame:?}");
     }
@@ -288,8 +292,10 @@ async fn a_body_that_is_no_request_is_refused() {
         body.pop();
         body
     };
-    let malformed_batch = encode_all(&[hello(&tablet), village(LONGTAN, None), RequestFrame::Batch(vec![1, 2])]);
-    for body in [Vec::new(), b"<html>".to_vec(), unfinished, malformed_batch, encode(&village(LONGTAN, None))] {
+    let malformed_batch =
+        encode_all(&[hello(&tablet), village(LONGTAN, None), RequestFrame::Batch(vec![1, 2])]);
+    for body in [Vec::new(), b"<html>".to_vec(), unfinished, malformed_batch, encode(&village(LONGTAN, None))]
+    {
         let request = signed("POST", "/v1/sync", &fixture.nonce(), &tablet, &body);
         let answer = fixture.send(request.body(body.into()).unwrap()).await;
         assert_eq!(answer.code(), (400, "body_malformed".to_owned()));

@@ -68,6 +68,8 @@ pub(crate) struct VillageJson {
     checks: u64,
     /// Conflicts that wait for a person.
     conflicts: u64,
+    /// Devices whose chain of batches has forked: a copied device, or a restored one.
+    forked_chains: u64,
     /// Changes in quarantine.
     quarantined: u64,
     /// Changes that wait for others.
@@ -89,6 +91,7 @@ impl VillageJson {
             members: counts.members,
             checks: counts.checks,
             conflicts: counts.conflicts,
+            forked_chains: counts.forked_chains,
             quarantined: counts.quarantined,
             held: counts.held,
             received_at: counts.received_ms.map(rfc3339_ms),

@@ -8,6 +8,7 @@ mod roster;
 mod serve;
 mod user;
 mod village;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -275,6 +276,10 @@ impl CommandError {
             Self::Keys(KeyError::Missing(path)) => {
                 say(lang, "server_error_not_set_up", &[("value", &path.display())])
             }
+            Self::Enrol(EnrolError::NoVillages) => say(lang, "server_error_no_villages", &[]),
+            Self::Roster(error) => {
+                wording::not_imported(lang, error).unwrap_or_else(|| with_sources(error))
+            }
             other => with_sources(other),
         }
     }
@@ -385,6 +390,7 @@ fn user_named(store: &dyn PeopleStore, name: &str) -> Result<crate::store::peopl
 fn table(headings: &[String]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(headings);
+    table.remove_style(comfy_table::TableComponent::HorizontalLines);
     table
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ruhu_survey::id::VillageId;
 
-use super::{CommandError, Context};
+use super::{CommandError, Context, wording};
 use crate::clock::date_of;
 use crate::config::Settings;
 use crate::keys::{KeyError, KeyUse, ServerKeys, random};
@@ -80,7 +80,8 @@ fn report(context: &mut Context<'_>, plan: &Plan, end_missing: bool) -> Result<(
     }
     say_rest(context, plan.vanished.len())?;
     for BadRow { line, problem } in plan.bad.iter().take(LINES_MAX) {
-        context.say("server_bad_line", &[("line", line), ("problem", problem)])?;
+        let problem = wording::region(context.lang, problem);
+        context.say("server_bad_line", &[("line", line), ("problem", &problem)])?;
     }
     say_rest(context, plan.bad.len())
 }

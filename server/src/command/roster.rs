@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ruhu_survey::id::UserId;
 
-use super::{CommandError, Context, user_named};
+use super::{CommandError, Context, user_named, wording};
 use crate::belt::settle_belt;
 use crate::config::Settings;
 use crate::enrol::NOBODY;
@@ -94,10 +94,12 @@ fn report(context: &mut Context<'_>, plan: &Plan, village: &str) -> Result<(), C
     let (rows, cells) = (&plan.read.bad_rows, &plan.read.bad_cells);
     context.say("server_roster_bad", &[("rows", &rows.len()), ("cells", &cells.len())])?;
     for bad in rows.iter().take(LINES_MAX) {
-        context.say("server_bad_line", &[("line", &bad.line), ("problem", &bad.problem)])?;
+        let problem = wording::roster(context.lang, &bad.problem);
+        context.say("server_bad_line", &[("line", &bad.line), ("problem", &problem)])?;
     }
     for bad in cells.iter().take(LINES_MAX) {
-        context.say("server_roster_cell", &[("line", &bad.line), ("problem", &bad.problem)])?;
+        let problem = wording::roster(context.lang, &bad.problem);
+        context.say("server_roster_cell", &[("line", &bad.line), ("problem", &problem)])?;
     }
     let unsaid = rows.len().saturating_sub(LINES_MAX) + cells.len().saturating_sub(LINES_MAX);
     if unsaid > 0 {

@@ -275,7 +275,9 @@ impl Reading<'_> {
         if person.certificate.is_empty() {
             return None;
         }
-        let line = *self.seen.entry(person.certificate.clone()).or_insert(person.line);
+        // A disability card begins with the identity number of the same person.
+        let identity: String = person.certificate.chars().take(18).collect();
+        let line = *self.seen.entry(identity).or_insert(person.line);
         (line != person.line).then_some(line)
     }
 
@@ -541,6 +543,16 @@ mod tests {
         assert_eq!(found.bad_rows, []);
         let cells = &found.by_number["1001"].people[0].cells;
         assert_eq!(cells["certificate_type"], Value::Text("disability_card".to_owned()));
+    }
+
+    #[test]
+    fn a_person_with_two_certificates_stands_once() {
+        let found = read_rows(
+            "永兴村,三组,1001,01,周桂香,439921195011090040,1,户主,残疾,,\n\
+             永兴村,三组,1001,01,周桂香,43992119501109004042,1,户主,残疾,,\n",
+            rules(),
+        );
+        assert_eq!(problems(&found.bad_rows), ["3: the same 证件号码 stands in line 2"]);
     }
 
     #[test]

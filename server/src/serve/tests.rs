@@ -155,7 +155,8 @@ async fn a_request_under_way_is_finished_before_the_server_ends() {
 async fn get_nonce(address: SocketAddr) -> String {
     let ask = move || {
         let mut stream = TcpStream::connect(address).unwrap();
-        let request = "POST /v1/nonces HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let request =
+            "POST /v1/nonces HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

@@ -1,5 +1,6 @@
 //! What every store must do, as cases over `&dyn Store`; one list makes a test per case and backend.
 
+use proptest::prelude::*;
 use ruhu_ledger::batch::{Anchor, Batch};
 use ruhu_ledger::certificate::CertificateKind;
 use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
@@ -15,7 +16,7 @@ use super::world::{
     DEPLOYMENT, EPOCH, LONGTAN, SHUANGYUN, Tablet, World, Written, asked, body, certificate, household,
     kinds, nonsense, text,
 };
-use super::{Store, StoreError};
+use super::{SqliteStore, Store, StoreError};
 use crate::authoring::{Authoring, AuthoringError, Pen};
 use crate::belt::{Settled, settle_belt_with};
 use crate::ingest::Outcome;
@@ -84,6 +85,43 @@ suite! {
     a_device_may_stage_so_many_bytes_and_no_more
     a_held_change_that_comes_again_with_its_dependency_counts_once
     the_belt_goes_round_until_nothing_is_pending
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn batches_may_come_in_any_order_and_again(order in proptest::collection::vec(0_usize..12, 0..40)) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("ruhu.db"), None).unwrap();
+        any_order(&store, &order);
+    }
+}
+
+/// Three tablets work on the same households, each going on from what it has; their batches come in the
+/// given order, some again, and the rest at the end. Nothing that was written may be missing.
+fn any_order(store: &dyn Store, order: &[usize]) {
+    let world = World::new(store);
+    let mut tablets = [world.tablet(7), world.tablet(8), world.tablet(9)];
+    let mut batches = Vec::new();
+    let mut expected = Fingerprint::new();
+    for round in 1..=4 {
+        for tablet in &mut tablets {
+            let (left, right) =
+                (tablet.found(household(round), "向家组"), tablet.remark(household(1), "看过"));
+            expected.add(&left.hash);
+            expected.add(&right.hash);
+            batches.push(tablet.seal(&[&left, &right]));
+        }
+    }
+    for index in order.iter().copied().chain(0..batches.len()) {
+        world.ingest(&batches[index]);
+    }
+    world.settle();
+    let relay = store.relay(&asked()).unwrap();
+    assert_eq!((relay.entries.len(), relay.fingerprint), (batches.len(), expected.value()));
+    assert_eq!(world.register(household(1)).live("remarks").len(), 3);
+    world.assert_sound();
 }
 
 fn a_batch_is_received_and_its_leaf_is_in_the_log(store: &dyn Store) {

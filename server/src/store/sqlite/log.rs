@@ -294,11 +294,7 @@ pub(crate) fn consistency(conn: &Connection, from: u64, to: u64) -> Result<Optio
 }
 
 /// A leaf, and the proof that it is in the log of `size` leaves.
-pub(crate) fn inclusion(
-    conn: &Connection,
-    leaf: u64,
-    size: u64,
-) -> Result<Option<Included>, StoreError> {
+pub(crate) fn inclusion(conn: &Connection, leaf: u64, size: u64) -> Result<Option<Included>, StoreError> {
     if leaf >= size || size > log_size(conn)? {
         return Ok(None);
     }

@@ -185,6 +185,7 @@ mod tests {
     use expect_test::expect_file;
 
     use super::*;
+    use crate::store::world::{MORNING_MS, World, household};
 
     #[test]
     fn the_committed_schema_is_what_the_migrations_make() {
@@ -212,6 +213,51 @@ mod tests {
         });
         assert!(matches!(outcome, Err(StoreError::NotFound("thing"))));
         assert_eq!(store.read(log::deployment_of).unwrap(), None);
+    }
+
+    #[test]
+    fn a_full_disk_refuses_a_batch_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("ruhu.db"), None).unwrap();
+        let world = World::new(&store);
+        let mut tablet = world.tablet(7);
+        let first = tablet.found(household(1), "向家组");
+        world.receive(&tablet.seal(&[&first]));
+        let pages = |limit: i64| {
+            store
+                .writer
+                .lock()
+                .unwrap()
+                .pragma_update_and_check(None, "max_page_count", limit, |_| Ok(()))
+                .unwrap();
+        };
+        pages(1);
+        let many: Vec<_> = (0..100).map(|index| tablet.found(household(index), "向家组")).collect();
+        let batch = tablet.seal(&many.iter().collect::<Vec<_>>());
+        let outcome = store.ingest(&batch.to_bytes(), world.now_ms, &world.signing);
+        assert!(matches!(outcome, Err(StoreError::DiskFull)), "{outcome:?}");
+        world.assert_sound();
+        pages(1_000_000);
+        world.receive(&batch);
+        world.assert_sound();
+    }
+
+    #[test]
+    fn what_waits_for_the_belt_still_waits_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ruhu.db");
+        let key = {
+            let store = SqliteStore::open(&path, None).unwrap();
+            let world = World::new(&store);
+            let mut tablet = world.tablet(7);
+            let first = tablet.found(household(1), "向家组");
+            world.receive(&tablet.seal(&[&first]));
+            world.signing
+        };
+        let store = SqliteStore::open(&path, None).unwrap();
+        assert_eq!(store.belt_pending().unwrap().len(), 1);
+        assert_eq!(crate::belt::settle_belt(&store, MORNING_MS, &key).unwrap().documents, 1);
+        assert_eq!(store.verify().unwrap().first_bad, None);
     }
 
     #[test]
