@@ -55,6 +55,7 @@ fn every_file_opens_with_what_it_is_for() {
 fn no_file_outgrows_its_name() {
     let long: Vec<_> = tree::rust_sources()
         .iter()
+        .filter(|source| !shape::LISTS_OF_CASES.contains(&source.path.as_str()))
         .map(|source| (source, shape::lines_without_tests(&source.text)))
         .filter(|(_, lines)| *lines > FILE_LINES_MAX)
         .map(|(source, lines)| format!("{}: {lines} lines, the limit is {FILE_LINES_MAX}", source.path))
@@ -91,7 +92,8 @@ fn packages_point_one_way() {
 
 #[test]
 fn nothing_is_left_unfinished_or_skipped() {
-    let marks = [concat!("#[ig", "nore"), concat!("TO", "DO"), concat!("FIX", "ME"), concat!("unimple", "mented!")];
+    let marks =
+        [concat!("#[ig", "nore"), concat!("TO", "DO"), concat!("FIX", "ME"), concat!("unimple", "mented!")];
     let found: Vec<_> = tree::rust_sources()
         .iter()
         .flat_map(|source| {

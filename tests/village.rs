@@ -1,4 +1,5 @@
 //! A village of real processes: server, operator and devices, over real HTTP and real files.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first surprise")]
 
 #[path = "village/census.rs"]
 mod census;

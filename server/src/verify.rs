@@ -13,6 +13,7 @@ use ruhu_survey::id::{DeviceId, EpochId};
 use serde::Serialize;
 
 use crate::store::StoreError;
+use crate::store::sqlite::rebuild::DERIVED_TABLES;
 
 /// What `verify` went through, and the first thing it found wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -47,6 +48,13 @@ impl Bad {
     /// A bad position.
     pub fn new(table: &'static str, key: impl ToString, what: impl ToString) -> Self {
         Self { table, key: key.to_string(), what: what.to_string() }
+    }
+
+    /// Whether only a table that `rebuild` makes again is concerned: what is derived is looked at after
+    /// everything that was signed agreed.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        DERIVED_TABLES.iter().any(|(table, _)| *table == self.table)
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ruhu_client_core::{HttpRequest, HttpResponse, HttpTransport, Transport as _};
+use ruhu_client_core::{HttpRequest, HttpResponse, HttpTransport, Transport as _, TransportError};
 use ruhu_ledger::batch::{Anchor, Batch, BatchBody, UnsealedHeader};
 use ruhu_ledger::certificate::{Certificate, SignedCertificate};
 use ruhu_ledger::signature::SecretKey;
@@ -51,7 +51,11 @@ impl Web {
         body: Vec<u8>,
     ) -> HttpResponse {
         let request = HttpRequest { method, path: path.to_owned(), headers, body };
-        self.runtime.block_on(self.transport.send(request)).unwrap()
+        match self.runtime.block_on(self.transport.send(request.clone())) {
+            // The server was started again since: its old connection ends with the first use.
+            Err(TransportError::Cut) => self.runtime.block_on(self.transport.send(request)).unwrap(),
+            answered => answered.unwrap(),
+        }
     }
 
     /// A read by a person with a token: the status and the JSON.

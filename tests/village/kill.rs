@@ -16,7 +16,7 @@
 //!
 //! `RUHU_KILLS` and `RUHU_SEED` choose how many kills and which random numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ruhu_client_core::{Client, Cost, SystemEnvironment};
 use ruhu_ledger::batch::BatchId;
-use ruhu_sample::Random;
+use ruhu_sample::{Random, SampleVillage};
 use ruhu_server::store::{LedgerStore as _, SqliteStore};
 use ruhu_survey::change::{DocumentId, Value};
 use ruhu_survey::id::{CheckId, HouseholdId};
@@ -140,6 +140,11 @@ struct Trial {
     households: Vec<String>,
     /// Those founded since all devices last synced.
     founded: Vec<String>,
+    /// The certificates of the heads of the households that were founded: sealed values, which are lost
+    /// when the key that a device made for the household does not come through.
+    certificates: BTreeMap<String, String>,
+    /// Invented people to found households with.
+    people: SampleVillage,
     random: Random,
     /// How long a sync lasts from its first write, when nobody disturbs it.
     undisturbed: Duration,
@@ -161,6 +166,8 @@ impl Trial {
             surveyors,
             households,
             founded: Vec::new(),
+            certificates: BTreeMap::new(),
+            people: village_of(1, 200),
             random: Random::new(seed),
             undisturbed: Duration::ZERO,
             serial: 0,
@@ -209,7 +216,12 @@ impl Trial {
         let cut = ends.iter().filter(|status| status.code() == Some(EXIT_NO_NETWORK)).count();
         let whole = ends.iter().filter(|status| status.success()).count();
         let killed = ends.iter().filter(|status| status.code().is_none()).count();
-        assert_eq!(cut + whole + killed, ends.len(), "a sync ended as none may: {ends:?}\n{}", self.world.log());
+        assert_eq!(
+            cut + whole + killed,
+            ends.len(),
+            "a sync ended as none may: {ends:?}\n{}",
+            self.world.log()
+        );
         self.count.syncs_whole += whole;
         self.count.syncs_cut += cut + killed;
         match victim {
@@ -233,13 +245,7 @@ impl Trial {
         let household = self.households[at].clone();
         let device = &self.surveyors[index].device;
         let told = match self.random.below(20) {
-            0 => {
-                let group = format!("第{serial}组");
-                let founded = device.json(&["found", "--group", &group, "--name", "向新户"]);
-                let id = founded["household"].as_str().unwrap().to_owned();
-                self.founded.push(id.clone());
-                Told { document: household_id(&id), key: "group_name".to_owned(), value: Value::Text(group) }
-            }
+            0 => self.found(index),
             1 | 2 => add_member(device, &household),
             3..=6 => check(device, &household, serial),
             _ => {
@@ -253,13 +259,28 @@ impl Trial {
         self.count.acknowledged += 1;
     }
 
+    /// A household that no roster knows, with a key of its own.
+    fn found(&mut self, index: usize) -> Told {
+        let people = &self.people.households;
+        let head = &people[self.certificates.len() % people.len()].members[0];
+        let (name, certificate) = (head.full_name.as_str(), head.certificate_no.as_str());
+        let group = format!("第{}组", self.serial);
+        let arguments = ["found", "--group", &group, "--name", name, "--certificate", certificate];
+        let founded = self.surveyors[index].device.json(&arguments);
+        let id = founded["household"].as_str().unwrap().to_owned();
+        self.founded.push(id.clone());
+        self.certificates.insert(id.clone(), certificate.to_owned());
+        Told { document: household_id(&id), key: "group_name".to_owned(), value: Value::Text(group) }
+    }
+
     /// Opens a device's store after its sync has ended or died: what was acknowledged is there, and what is
     /// received is noted.
     fn look(&mut self, index: usize) {
         let surveyor = &mut self.surveyors[index];
         let client = surveyor.device.open();
         for told in std::mem::take(&mut surveyor.waiting) {
-            let (batch, received) = told.find(&client).unwrap_or_else(|| panic!("{told:?} is missing where it was written"));
+            let (batch, received) =
+                told.find(&client).unwrap_or_else(|| panic!("{told:?} is missing where it was written"));
             if received {
                 surveyor.received.insert(batch);
                 surveyor.done.push(told);
@@ -317,8 +338,12 @@ impl Trial {
         assert_eq!(told.len(), self.count.shown_received);
         for surveyor in &self.surveyors {
             let client = surveyor.device.open();
-            let missing: Vec<_> = told.iter().filter(|told| !told.find(&client).is_some_and(|found| found.1)).collect();
+            let missing: Vec<_> =
+                told.iter().filter(|told| !told.find(&client).is_some_and(|found| found.1)).collect();
             assert!(missing.is_empty(), "missing on {:?}: {missing:?}", surveyor.device.store);
+            for (household, certificate) in &self.certificates {
+                assert_eq!(revealed(&client, household).as_ref(), Some(certificate));
+            }
         }
         self.all_show_the_same();
         let verified = self.world.operate(&["verify"]);
@@ -344,7 +369,8 @@ impl Trial {
         }
         for surveyor in &self.surveyors {
             let status = surveyor.device.json(&["status"]);
-            let none = json!({ "drafts": 0, "changes": 0, "queued": 0, "sent": 0, "turned_away": 0, "keys": 0 });
+            let none =
+                json!({ "drafts": 0, "changes": 0, "queued": 0, "sent": 0, "turned_away": 0, "keys": 0 });
             assert_eq!(status["unsent"], none);
             assert_eq!(status["not_accepted"], json!([]));
             assert_eq!(status["set_aside"], 0, "{status}");
@@ -360,7 +386,10 @@ impl Surveyor {
     fn enrol(world: &World, name: &str, region: &str) -> Self {
         let device = world.device(name);
         let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-        drop(Client::create_with_cost(&device.store, PASSPHRASE, cheap, Box::new(SystemEnvironment::new())).unwrap());
+        drop(
+            Client::create_with_cost(&device.store, PASSPHRASE, cheap, Box::new(SystemEnvironment::new()))
+                .unwrap(),
+        );
         device.run(&["enrol", &world.invite(name, "work_team", region), "--name", name]);
         Self { device, waiting: Vec::new(), done: Vec::new(), received: BTreeSet::new() }
     }
@@ -383,9 +412,24 @@ impl Told {
 
 fn add_member(device: &Device, household: &str) -> Told {
     let name = "田添丁".to_owned();
-    let arguments = ["add-member", household, "--name", &name, "--relation", "son", "--on", "2026-10-01", "--reason", "birth"];
+    let arguments = [
+        "add-member",
+        household,
+        "--name",
+        &name,
+        "--relation",
+        "son",
+        "--on",
+        "2026-10-01",
+        "--reason",
+        "birth",
+    ];
     let member = device.json(&arguments)["member"].as_str().unwrap().to_owned();
-    Told { document: household_id(household), key: format!("member/{member}/full_name"), value: Value::Text(name) }
+    Told {
+        document: household_id(household),
+        key: format!("member/{member}/full_name"),
+        value: Value::Text(name),
+    }
 }
 
 fn check(device: &Device, household: &str, serial: u64) -> Told {
@@ -396,6 +440,13 @@ fn check(device: &Device, household: &str, serial: u64) -> Told {
     assert_eq!(submitted["submitted"], true);
     let id: CheckId = submitted["check"].as_str().unwrap().parse().unwrap();
     Told { document: id.into(), key, value: Value::Int(fen) }
+}
+
+/// The certificate number of a household's head, opened with the household's key.
+fn revealed(client: &Client, household: &str) -> Option<String> {
+    let household: HouseholdId = household.parse().unwrap();
+    let head = client.household(household).unwrap().household.head.unwrap();
+    client.reveal(household.into(), &format!("member/{head}/cert_no")).unwrap()
 }
 
 fn household_id(text: &str) -> DocumentId {
@@ -413,7 +464,8 @@ impl Sync {
     fn start(device: &Device) -> Self {
         let log = device.store.join("ruhu.db-wal");
         let before = size_and_time(&log);
-        let child = device.command(&["sync", "--json"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child =
+            device.command(&["sync", "--json"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Self { child, log, before }
     }
 

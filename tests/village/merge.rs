@@ -12,7 +12,9 @@ fn three_devices_edit_one_household_and_agree_with_nothing_lost() {
     let first = world.enrol("张秀英", "work_team", &code);
     let second = world.enrol("李国强", "work_team", &code);
     let secretary = world.enrol("王建平", "first_secretary", &code);
-    [&first, &second, &secretary].map(|device| device.sync());
+    for device in [&first, &second, &secretary] {
+        device.sync();
+    }
     world.kill();
 
     let household = first.households()[0].clone();

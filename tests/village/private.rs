@@ -51,12 +51,19 @@ impl Markers {
 
 /// A certificate number that nobody holds: the area 4399 was never issued.
 fn certificate(number: u32) -> String {
-    let body = format!("4399{:02}{}{:02}{:02}{:03}", number % 100, 1940 + number % 70, 1 + number % 12, 1 + number % 28, number % 997);
+    let body = format!(
+        "4399{:02}{}{:02}{:02}{:03}",
+        number % 100,
+        1940 + number % 70,
+        1 + number % 12,
+        1 + number % 28,
+        number % 997
+    );
     format!("{body}{}", check_character(&body).unwrap())
 }
 
 fn phone(number: u32) -> String {
-    format!("199{:08}", 10_000_019 + number * 7_919)
+    format!("199{:08}", 10_000_019 + number * 4_001)
 }
 
 fn device(world: &World, name: &str, code: &str) -> (Client, HttpTransport) {
@@ -101,7 +108,12 @@ fn found_households(client: &mut Client, markers: &mut Markers) -> Vec<Household
 }
 
 /// Edits numbers outside a visit and inside visits that are submitted, kept as drafts, or given up.
-fn edit_numbers(client: &mut Client, households: &[HouseholdId], markers: &mut Markers, drafts: &mut Markers) {
+fn edit_numbers(
+    client: &mut Client,
+    households: &[HouseholdId],
+    markers: &mut Markers,
+    drafts: &mut Markers,
+) {
     let mut next = 20_000..;
     for (index, household) in households.iter().enumerate() {
         let members = client.household(*household).unwrap().household.members;
@@ -111,7 +123,7 @@ fn edit_numbers(client: &mut Client, households: &[HouseholdId], markers: &mut M
         let contact = Edit::text("contact_phone", markers.add(&number()));
         client.edit_household(*household, &[edit, contact]).unwrap();
         let check = client.start_check(*household, "routine").unwrap();
-        let mut answer = |client: &mut Client, key: &str, text: String| {
+        let answer = |client: &mut Client, key: &str, text: String| {
             client.set_answer(check, key, &Input::Text(text), &Because::default()).unwrap();
         };
         answer(client, "answer/housing/grade", "A".to_owned());
@@ -146,9 +158,11 @@ fn no_marker_number_is_found_in_databases_logs_or_raw_changes_and_the_search_fin
         household.phone.iter().for_each(|number| drop(markers.add(number)));
         for member in &household.members {
             markers.add(&member.certificate_no);
-            member.phone.iter().filter(|number| Some(*number) != household.phone.as_ref()).for_each(|number| {
-                drop(markers.add(number));
-            });
+            member.phone.iter().filter(|number| Some(*number) != household.phone.as_ref()).for_each(
+                |number| {
+                    drop(markers.add(number));
+                },
+            );
         }
     }
     let (mut first, transport) = device(&world, "张秀英", &sample.code);
@@ -183,7 +197,11 @@ fn nothing_on_devices(world: &World, markers: &Markers, drafts: &Markers, clear:
         let changes = raw_changes(&database).concat();
         assert_eq!((markers.found_in(&changes), drafts.found_in(&changes)), (0, 0));
         assert!(clear.found_in(&changes) >= HOUSEHOLDS as usize, "the search finds what is in clear");
-        println!("{name}: {} bytes of raw changes, 0 numbers; {} clear ones", changes.len(), clear.found_in(&changes));
+        println!(
+            "{name}: {} bytes of raw changes, 0 numbers; {} clear ones",
+            changes.len(),
+            clear.found_in(&changes)
+        );
     }
     let unlocked = unlock::database(&world.path("李国强"), PASSPHRASE);
     let mut statement = unlocked.prepare("SELECT value FROM draft").unwrap();
@@ -202,7 +220,10 @@ fn nothing_on_the_server(world: &World, markers: &Markers, drafts: &Markers, cle
     }
     assert_eq!(clear.found_in(log.as_bytes()), 0, "the log holds no group names either");
     let files = clear.found_under(&data);
-    assert!(files.iter().any(|(path, _)| path.ends_with("ruhu.db") || path.ends_with("ruhu.db-wal")), "{files:?}");
+    assert!(
+        files.iter().any(|(path, _)| path.ends_with("ruhu.db") || path.ends_with("ruhu.db-wal")),
+        "{files:?}"
+    );
     let changes = raw_changes(&Connection::open(data.join("ruhu.db")).unwrap());
     let bytes = changes.concat();
     assert_eq!((markers.found_in(&bytes), drafts.found_in(&bytes)), (0, 0));

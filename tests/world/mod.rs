@@ -1,10 +1,9 @@
 //! A world of real processes: a server, its operator, and field devices, in a folder that goes away.
-#![expect(dead_code, reason = "each test uses a part of the world")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use ruhu_sample::{Date, Parameters, REGIONS_CILI, SampleVillage, VillageRequest, roster_csv, village};
@@ -36,8 +35,11 @@ impl World {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let world = Self { folder, address, running: None };
         world.operate(&["init"]);
-        fs::write(world.data().join("ruhu-server.toml"), "allow_unissued_area = true\nmetrics_listen = \"off\"\n")
-            .unwrap();
+        fs::write(
+            world.data().join("ruhu-server.toml"),
+            "allow_unissued_area = true\nmetrics_listen = \"off\"\n",
+        )
+        .unwrap();
         let mut regions = REGIONS_CILI.to_owned();
         for village in villages {
             regions.push_str(&format!("{},{}\n", village.code, village.name));
@@ -211,24 +213,4 @@ impl Device {
         fs::write(&file, answers.to_string()).unwrap();
         self.run(&["check", household, "--answers", &file.to_string_lossy()]);
     }
-}
-
-/// Whether any file under a folder holds one of these texts.
-pub(crate) fn files_holding(folder: &Path, texts: &[String]) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files_holding(&path, texts));
-            continue;
-        }
-        let bytes = fs::read(&path).unwrap();
-        let held = texts.iter().filter(|text| contains(&bytes, text.as_bytes()));
-        found.extend(held.map(|text| (path.clone(), text.clone())));
-    }
-    found
-}
-
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
 }

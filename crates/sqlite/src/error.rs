@@ -28,7 +28,7 @@ pub enum OpenError {
     #[error("the file is a database of another program")]
     Foreign,
     /// A newer version of the program wrote the file. Nothing in it was changed.
-    #[error("the file has schema version {found}, this program knows {known}")]
+    #[error("the file has schema version {found}, this program knows {known}: upgrade this program")]
     Newer {
         /// The schema version of the file.
         found: u32,

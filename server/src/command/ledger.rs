@@ -21,6 +21,7 @@ pub(super) fn verify(context: &mut Context<'_>) -> Result<(), CommandError> {
     )?;
     match verified.first_bad {
         None => context.say("server_verified_good", &[]),
+        Some(bad) if bad.is_derived() => Err(CommandError::asked("server_error_first_bad_derived", bad)),
         Some(bad) => Err(CommandError::asked("server_error_first_bad", bad)),
     }
 }

@@ -135,12 +135,16 @@ fn every_message_that_a_command_says_is_in_the_table() {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/command");
     let mut codes = std::collections::BTreeSet::new();
     for file in std::fs::read_dir(directory).unwrap() {
-        let Ok(source) = std::fs::read_to_string(file.unwrap().path()) else { continue };
+        let path = file.unwrap().path();
+        if path.is_dir() || path.ends_with("tests.rs") {
+            continue;
+        }
+        let source = std::fs::read_to_string(path).unwrap();
         let quoted = source.split("\"server_").skip(1).filter_map(|rest| rest.split_once('"'));
         codes.extend(quoted.map(|(code, _)| format!("server_{code}")));
     }
-    assert!(codes.len() > 50, "{}", codes.len());
     codes.remove("server_head_{code}");
+    assert!(codes.len() > 50, "{}", codes.len());
     let unsaid: Vec<&String> =
         codes.iter().filter(|code| ruhu_survey::message::say(Lang::Zh, code, &[]) == **code).collect();
     assert!(unsaid.is_empty(), "{unsaid:?}");

@@ -1,6 +1,7 @@
 //! Batches that are not what they should be: of another village, altered on the way, sent twice, or a bomb.
 
 use ruhu_ledger::batch::Batch;
+use ruhu_ledger::statement::Statement as _;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::codec::Writer;
 use ruhu_sync::ResponseFrame;
@@ -74,7 +75,7 @@ fn a_batch_with_any_bit_flipped_is_never_received() {
     let honest = hand.seal(village, vec![hand.new_household("一组"), hand.new_household("二组")]);
     let bytes = honest.to_bytes();
     let before = books(&scene);
-    let header_bytes = bytes.len() - honest.payload.len() - 65;
+    let header_bytes = honest.header.to_bytes().len();
     let mut said = std::collections::BTreeMap::<(&str, String), u32>::new();
     for place in 0..bytes.len() {
         let mut altered = bytes.clone();
@@ -139,7 +140,10 @@ fn a_batch_sent_again_gets_the_same_receipt_and_nothing_is_doubled() {
     again.extend(receipts(&hand.push(village, std::slice::from_ref(&batch))));
     assert_eq!(again, vec![first[0].clone(); 3]);
     assert_eq!(books(&scene), before);
-    tell("a batch sent four times", &format!("one receipt of {} bytes, four times; books {before:?}", first[0].len()));
+    tell(
+        "a batch sent four times",
+        &format!("one receipt of {} bytes, four times; books {before:?}", first[0].len()),
+    );
     scene.honest_work_goes_on();
     assert_eq!(scene.witness.households().len(), 4);
     scene.verifies();
@@ -163,7 +167,10 @@ fn a_signed_bomb_of_64_bytes_is_refused_in_milliseconds_and_takes_no_memory() {
     let verdicts = verdicts_of(&frames, &batch);
     assert_eq!(verdicts.len(), 100);
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Refused { reason: "malformed".to_owned() }));
-    tell("100 bombs in one batch", &format!("{} bytes, {took:?}, peak memory + {grew} KiB", batch.to_bytes().len()));
+    tell(
+        "100 bombs in one batch",
+        &format!("{} bytes, {took:?}, peak memory + {grew} KiB", batch.to_bytes().len()),
+    );
     assert!(took.as_millis() < 1_000, "{took:?}");
     assert!(grew < 16 * 1024, "{grew} KiB");
     hand.keep(&batch);

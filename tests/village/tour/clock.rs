@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use ruhu_client_core::{Client, Cost, Edit, Environment, Error, HttpTransport, Invitation, SystemEnvironment};
+use ruhu_client_core::{
+    Client, Cost, Edit, Environment, Error, HttpTransport, Invitation, SystemEnvironment,
+};
 use serde_json::Value;
 
 use super::{Scene, tell};

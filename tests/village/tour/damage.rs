@@ -24,10 +24,9 @@ fn first_bad(world: &World) -> String {
     let output = world.try_operate(&["verify"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    said.lines().find_map(|line| line.strip_prefix("The first position that does not agree: ")).map_or_else(
-        || panic!("verify did not name a position: {said}"),
-        str::to_owned,
-    )
+    said.lines()
+        .find_map(|line| line.strip_prefix("The first position that does not agree: "))
+        .map_or_else(|| panic!("verify did not name a position: {said}"), str::to_owned)
 }
 
 #[test]
@@ -56,6 +55,7 @@ fn a_bit_flipped_in_what_was_signed_is_named_by_verify_and_never_rebuilt_away() 
         flip(&scene, table, column, row);
         let said = first_bad(&scene.world);
         tell(&format!("a bit flipped in {table}.{column}"), &said);
+        assert!(said.ends_with("restore from a backup."), "{said}");
         assert!(said.starts_with(table), "{table}.{column}: {said}");
         if column == "receipt" {
             scene.world.try_operate(&["rebuild"]);
@@ -88,6 +88,7 @@ fn damage_to_derived_tables_alone_is_named_and_rebuilt() {
         let said = first_bad(&scene.world);
         assert!(said.starts_with(table), "{table}: {said}");
         tell(&format!("{table} damaged"), &said);
+        assert!(said.ends_with("run `ruhu-server rebuild`."), "{said}");
         let rebuilt = scene.world.operate(&["rebuild"]);
         tell(&format!("{table} rebuilt"), &rebuilt);
         scene.verifies();
@@ -157,7 +158,11 @@ fn a_copied_database_without_its_key_file_and_cut_or_changed_files_say_what_is_w
     for length in [0, 8, 1_000, 4_096, database.len() / 2, database.len() / 8192 * 4096, database.len() - 1] {
         put("ruhu.db", &database[..length]);
         refuses(&device, 6, "ruhu.db");
-        assert_eq!(fs::read(device.store.join("ruhu.db")).unwrap(), &database[..length], "it is left as it is");
+        assert_eq!(
+            fs::read(device.store.join("ruhu.db")).unwrap(),
+            &database[..length],
+            "it is left as it is"
+        );
     }
     let mut changed = database.clone();
     let middle = database.len() / 2;

@@ -5,10 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ruhu_ledger::batch::Batch;
 use serde_json::json;
 
 use super::{Scene, tell};
-use crate::hand::{Hand, Web, receipts, refusal};
+use crate::hand::{Hand, frames, receipts, refusal};
 
 /// A file system in memory at a folder, unmounted when dropped.
 struct Small {
@@ -22,7 +23,8 @@ impl Small {
         fs::rename(folder, &kept).unwrap();
         fs::create_dir(folder).unwrap();
         let size = format!("size={kib}k,mode=0700");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "ruhu-test"]).arg(folder).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "ruhu-test"]).arg(folder).output();
         let mounted = mounted.is_ok_and(|output| output.status.success());
         for entry in fs::read_dir(&kept).unwrap() {
             let from = entry.unwrap().path();
@@ -31,12 +33,14 @@ impl Small {
         mounted.then(|| Self { folder: folder.to_owned() })
     }
 
-    /// Writes until nothing more fits.
-    fn fill(&self) {
-        let mut file = fs::File::create(self.folder.join("filler")).unwrap();
+    /// Writes until nothing more fits, and then gives this many bytes back.
+    fn fill_but(&self, left: u64) {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.create(true).append(true).open(self.folder.join("filler")).unwrap();
         for size in [64 * 1024, 4096, 256, 1] {
             while file.write_all(&vec![7; size]).is_ok() {}
         }
+        file.set_len(file.metadata().unwrap().len() - left).unwrap();
     }
 
     fn free(&self) {
@@ -50,70 +54,96 @@ impl Drop for Small {
     }
 }
 
+/// A server on a small disk, and everybody who has to do with it.
+struct Crammed {
+    scene: Scene,
+    hand: Hand,
+    token: String,
+    small: Small,
+}
+
+impl Crammed {
+    fn new() -> Option<Self> {
+        let mut scene = Scene::new();
+        scene.world.kill();
+        let small = Small::under(&scene.world.data(), 24 * 1024)?;
+        scene.world.start();
+        let hand = Hand::enrol(&scene.world, "孙磊", "work_team", &scene.code);
+        scene.world.operate(&["user", "add", "督查员", "--role", "supervisor", "--region", &scene.code]);
+        let token = scene.world.operate(&["user", "token", "督查员"]);
+        let token = token.lines().next().unwrap().trim().to_owned();
+        Some(Self { scene, hand, token, small })
+    }
+
+    /// Sends batch after batch until the server refuses one: those that it confirmed, and the refusal.
+    fn until_refused(&self) -> (Vec<Batch>, (u16, String)) {
+        let village = self.hand.village(&self.scene.code);
+        let mut confirmed = Vec::new();
+        while confirmed.len() < 200 {
+            let group = format!("第{}组", confirmed.len());
+            let batch = self.hand.seal(village, vec![self.hand.new_household(&group)]);
+            let response = self.hand.post(self.hand.body(village, &[batch.to_bytes()]));
+            if response.status != 200 {
+                return (confirmed, refusal(&response));
+            }
+            assert_eq!(receipts(&frames(&response)).len(), 1);
+            self.hand.keep(&batch);
+            confirmed.push(batch);
+        }
+        panic!("the disk never fills")
+    }
+
+    /// Every batch that was confirmed is still there, and gets its receipt again.
+    fn still_holds(&self, confirmed: &[Batch]) {
+        for batch in confirmed {
+            let again = receipts(&self.hand.push(batch.header.village, &[batch.to_bytes()]));
+            assert_eq!(again.len(), 1, "confirmed when the disk was full, and still here");
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_on_the_server_refuses_keeps_what_it_confirmed_and_works_again_when_there_is_room() {
-    let mut scene = Scene::new();
-    scene.world.kill();
-    let Some(small) = Small::under(&scene.world.data(), 24 * 1024) else {
+    let Some(mut crammed) = Crammed::new() else {
         tell("a full disk", "skipped: this process may not mount a file system in memory");
         return;
     };
-    scene.world.start();
+    let (scene, web) = (&crammed.scene, &crammed.hand.web);
     scene.honest_work_goes_on();
-    let hand = Hand::enrol(&scene.world, "孙磊", "work_team", &scene.code);
-    let village = hand.village(&scene.code);
-    scene.world.operate(&["user", "add", "督查员", "--role", "supervisor", "--region", &scene.code]);
-    let token = scene.world.operate(&["user", "token", "督查员"]);
-    let token = token.lines().next().unwrap().trim();
-    let web = Web::new(&scene.world);
-    let write = |text: &str| {
-        scene.honest.run(&["edit", &scene.household, "remarks", text]);
-        scene.honest.check(&scene.household, &json!({ "answer/visit/note": text.repeat(8) }));
-    };
-
-    small.fill();
-    let mut confirmed = Vec::new();
-    let refused = loop {
-        let batch = hand.seal(village, vec![hand.new_household(&format!("第{}组", confirmed.len()))]);
-        let response = hand.post(hand.body(village, &[batch.to_bytes()]));
-        if response.status != 200 {
-            break refusal(&response);
-        }
-        assert_eq!(receipts(&crate::hand::frames(&response)).len(), 1);
-        hand.keep(&batch);
-        confirmed.push(batch);
-        assert!(confirmed.len() < 200, "the disk never fills");
-    };
+    crammed.small.fill_but(512 * 1024);
+    let (confirmed, refused) = crammed.until_refused();
     assert_eq!(refused, (507, "disk_full".to_owned()));
+    assert!(!confirmed.is_empty(), "some were confirmed on the way");
     tell("a full disk", &format!("{refused:?} after {} more batches", confirmed.len()));
-    write("磁盘满的那一天");
+    crammed.small.fill_but(0);
+
+    scene.honest.run(&["edit", &scene.household, "remarks", "磁盘满的那一天"]);
+    scene.honest.check(&scene.household, &json!({ "answer/visit/note": "磁盘满的那一天" }));
     let said = scene.honest.refused(&["sync"], 5);
     assert!(said.contains("disk_full"), "{said}");
     tell("sync with a full disk", &said);
     let unsent = &scene.honest.json(&["status"])["unsent"];
     assert_eq!(unsent["queued"].as_u64().unwrap() + unsent["sent"].as_u64().unwrap(), 1, "{unsent}");
-    let ready = web.send("GET", "/readyz", Vec::new(), Vec::new());
-    assert_eq!(refusal(&ready), (507, "disk_full".to_owned()));
     assert_eq!(web.send("GET", "/healthz", Vec::new(), Vec::new()).status, 200);
-    let (status, _) = web.get(token, &format!("/v1/households/{}", scene.household));
+    let (status, _) = web.get(&crammed.token, &format!("/v1/households/{}", scene.household));
     assert_eq!(status, 200, "people go on reading");
 
-    scene.world.kill();
-    small.free();
-    scene.world.start();
+    crammed.small.free();
+    assert_eq!(web.send("GET", "/readyz", Vec::new(), Vec::new()).status, 200);
     assert_eq!(scene.honest.sync()["complete"], true, "what was refused is sent again");
     scene.witness.sync();
     assert_eq!(scene.witness.shown(&scene.household, "remarks"), "磁盘满的那一天");
-    for batch in &confirmed {
-        let again = receipts(&hand.push(village, &[batch.to_bytes()]));
-        assert_eq!(again.len(), 1, "confirmed before the disk was full, still here");
-    }
-    assert_eq!(scene.count("SELECT count(*) FROM batch WHERE number > 0"), {
-        scene.count("SELECT count(DISTINCT id) FROM batch")
-    });
-    let kept = scene.count("SELECT count(*) FROM change WHERE standing = 1 AND kind = 1");
-    assert!(kept >= i64::try_from(confirmed.len()).unwrap());
-    scene.honest_work_goes_on();
-    scene.verifies();
-    scene.world.kill();
+    assert_eq!(scene.witness.households().len(), 3 + confirmed.len());
+    crammed.still_holds(&confirmed);
+
+    crammed.small.fill_but(256 * 1024);
+    let (more, _) = crammed.until_refused();
+    crammed.scene.world.kill();
+    crammed.small.free();
+    crammed.scene.world.start();
+    crammed.still_holds(&confirmed);
+    crammed.still_holds(&more);
+    crammed.scene.honest_work_goes_on();
+    crammed.scene.verifies();
+    crammed.scene.world.kill();
 }

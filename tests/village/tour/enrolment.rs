@@ -13,10 +13,7 @@ fn a_wrong_a_used_and_an_expired_code_enrol_nobody_and_say_why() {
         tell(code, &said);
     };
 
-    refused(
-        &["enrol", "--server", &url, "--code", "K7QD-92MX-4T", "--yes"],
-        "enrolment_code_unknown",
-    );
+    refused(&["enrol", "--server", &url, "--code", "K7QD-92MX-4T", "--yes"], "enrolment_code_unknown");
     let said = stranger.refused(&["enrol", "--server", &url, "--code", "K7QD-92", "--yes"], 7);
     assert!(said.contains("ten letters and digits"), "{said}");
     tell("a code too short", &said);
@@ -27,7 +24,8 @@ fn a_wrong_a_used_and_an_expired_code_enrol_nobody_and_say_why() {
 
     let late = scene.world.invite("陈静", "work_team", &scene.code);
     // A day goes by: the shortest code works for a minute, which is too long for a test to wait.
-    let aged = scene.database().execute("UPDATE invite SET expires_ms = created_ms + 1 WHERE used_ms IS NULL", []);
+    let aged =
+        scene.database().execute("UPDATE invite SET expires_ms = created_ms + 1 WHERE used_ms IS NULL", []);
     assert_eq!(aged.unwrap(), 1);
     refused(&["enrol", &late], "enrolment_code_expired");
 

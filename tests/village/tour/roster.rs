@@ -5,7 +5,8 @@ use crate::world::village_of;
 
 /// A line of a CSV file whose cells are all in quotes.
 fn cells(line: &str) -> Vec<String> {
-    line.trim_matches('"').split("\",\"").map(str::to_owned).collect()
+    let inside = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap();
+    inside.split("\",\"").map(str::to_owned).collect()
 }
 
 #[test]
@@ -21,7 +22,7 @@ fn broken_rows_of_a_roster_are_named_by_line_and_left_out_and_the_rest_is_import
     let mut lines: Vec<Vec<String>> = roster.lines().map(cells).collect();
     let column = |name: &str| lines[2].iter().position(|heading| heading == name).unwrap();
     let (number, name, certificate) = (column("户编号"), column("姓名"), column("证件号码"));
-    let income = column("人均纯收入");
+    let health = column("健康状况");
     let mut left_out = Vec::new();
     for (line, place, broken) in [
         (5, certificate, "439901197603150011".to_owned()),
@@ -33,7 +34,7 @@ fn broken_rows_of_a_roster_are_named_by_line_and_left_out_and_the_rest_is_import
         left_out.push(lines[line - 1][name].clone());
         lines[line - 1][place] = broken;
     }
-    lines[3][income] = "约三千".to_owned();
+    lines[3][health] = "还行".to_owned();
     let broken: String = lines.iter().map(|line| format!("\"{}\"\n", line.join("\",\""))).collect();
     let file = scene.world.path("broken.csv");
     std::fs::write(&file, broken).unwrap();
@@ -49,7 +50,10 @@ fn broken_rows_of_a_roster_are_named_by_line_and_left_out_and_the_rest_is_import
     }
     assert!(said.contains("5 bad rows left out"), "{said}");
     assert!(said.contains("the same 证件号码 stands in line 10"), "{said}");
-    assert!(said.contains("line 4: 人均纯收入: not a number; the row is imported without it"), "{said}");
+    assert!(
+        said.contains("line 4: 健康状况: not one of the known labels; the row is imported without it"),
+        "{said}"
+    );
     assert!(!said.contains("4399"), "no number of anybody is printed: {said}");
 
     let reader = scene.world.enrol("孙磊", "work_team", &village.code);

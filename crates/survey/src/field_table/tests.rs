@@ -1,3 +1,5 @@
+//! Tests of the field tables: every key, every type, both sides of every bound.
+
 use super::*;
 use crate::change::Value;
 

@@ -10,7 +10,7 @@ mod log;
 mod people;
 mod places;
 mod reads;
-mod rebuild;
+pub(crate) mod rebuild;
 mod relay;
 mod rosters;
 mod shelf;
