@@ -181,10 +181,14 @@ impl Hand {
         response.header(HEADER_NONCE).unwrap().to_owned()
     }
 
-    /// Posts a body with an honest proof.
+    /// Posts a body with an honest proof; again if the server was started again and has forgotten the nonce.
     pub(crate) fn post(&self, body: Vec<u8>) -> HttpResponse {
         let nonce = self.nonce.take().unwrap_or_else(|| self.fresh_nonce());
-        let response = self.web.send("POST", "/v1/sync", self.proof(&nonce, &body), body);
+        let mut response = self.web.send("POST", "/v1/sync", self.proof(&nonce, &body), body.clone());
+        if response.status == 401 && refusal(&response).1 == "nonce_unknown" {
+            let nonce = response.header(HEADER_NONCE).unwrap().to_owned();
+            response = self.web.send("POST", "/v1/sync", self.proof(&nonce, &body), body);
+        }
         self.nonce.replace(response.header(HEADER_NONCE).map(str::to_owned));
         response
     }

@@ -95,7 +95,7 @@ pub struct FieldEvent {
 }
 
 /// The history of a document: every value and every entry, in an order where each comes after all that
-/// its author had seen, and otherwise by change hash.
+/// its author had seen, and otherwise in the order in which the server received them.
 #[must_use]
 pub fn history(kind: DocumentKind, changes: &[Recorded]) -> Vec<FieldEvent> {
     let mut fold = Fold { kind, register: Register::default(), events: Vec::new(), places: BTreeMap::new() };
@@ -272,7 +272,8 @@ fn is_outside(claimed_at: i64, by: &Attribution) -> bool {
     early || late
 }
 
-/// The changes, each once and after all of its dependencies that are there, otherwise by hash.
+/// The changes, each once and after all of its dependencies that are there; otherwise in the order in
+/// which the server received them, those that it has not received last, and then by hash.
 fn in_causal_order(changes: &[Recorded]) -> Vec<&Recorded> {
     let known: BTreeMap<ChangeHash, &Recorded> =
         changes.iter().map(|recorded| (recorded.hash, recorded)).collect();
@@ -285,16 +286,20 @@ fn in_causal_order(changes: &[Recorded]) -> Vec<&Recorded> {
             followers.entry(*dependency).or_default().push(*hash);
         }
     }
-    let mut ready: BTreeSet<ChangeHash> =
-        waits.iter().filter(|(_, count)| **count == 0).map(|(hash, _)| *hash).collect();
+    let place = |hash: ChangeHash| {
+        let received = known.get(&hash).and_then(|recorded| recorded.by.not_after_ms);
+        (received.unwrap_or(i64::MAX), hash)
+    };
+    let mut ready: BTreeSet<(i64, ChangeHash)> =
+        waits.iter().filter(|(_, count)| **count == 0).map(|(hash, _)| place(*hash)).collect();
     let mut ordered = Vec::with_capacity(known.len());
-    while let Some(hash) = ready.pop_first() {
+    while let Some((_, hash)) = ready.pop_first() {
         ordered.extend(known.get(&hash));
         for follower in followers.remove(&hash).unwrap_or_default() {
             let Some(count) = waits.get_mut(&follower) else { continue };
             *count = count.saturating_sub(1);
             if *count == 0 {
-                ready.insert(follower);
+                ready.insert(place(follower));
             }
         }
     }

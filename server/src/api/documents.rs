@@ -42,6 +42,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// A household (农户) with everything that is shown of it. Private values are masked.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HouseholdDetail)]
 pub(crate) struct HouseholdDetailJson {
     /// Its id.
     household: String,
@@ -63,6 +64,7 @@ pub(crate) struct HouseholdDetailJson {
 
 /// A member of a household (家庭成员).
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Member)]
 pub(crate) struct MemberJson {
     /// The member's id.
     member: String,
@@ -84,6 +86,7 @@ pub(crate) struct MemberJson {
 
 /// A private value: whether there is one, and its mask.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Private)]
 pub(crate) struct PrivateJson {
     /// Whether there is a value.
     there: bool,
@@ -93,6 +96,7 @@ pub(crate) struct PrivateJson {
 
 /// A visit to a household.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Visit)]
 pub(crate) struct VisitJson {
     /// The check.
     check: String,
@@ -221,6 +225,7 @@ pub(crate) struct CheckList {
 
 /// A check (入户排查) in a list.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CheckRow)]
 pub(crate) struct CheckRowJson {
     /// Its id.
     check: String,
@@ -279,6 +284,7 @@ async fn checks(
 
 /// A check (入户排查) with everything that is shown of it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CheckDetail)]
 pub(crate) struct CheckDetailJson {
     /// Its id.
     check: String,
@@ -308,6 +314,7 @@ pub(crate) struct CheckDetailJson {
 
 /// A correction of a submitted answer.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Correction)]
 pub(crate) struct CorrectionJson {
     /// The key of the answer.
     field: String,
@@ -386,6 +393,7 @@ pub(crate) struct HistoryParams {
 
 /// The history of a document: who changed what, when, on which device. Nothing is left out.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = History)]
 pub(crate) struct HistoryJson {
     /// Every value ever written, each after all that its author had seen.
     events: Vec<EventJson>,
@@ -393,6 +401,7 @@ pub(crate) struct HistoryJson {
 
 /// One value written into one field.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub(crate) struct EventJson {
     /// The key of the field.
     key: String,
@@ -424,6 +433,7 @@ pub(crate) struct EventJson {
 
 /// A value that another took the place of.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Old)]
 pub(crate) struct OldJson {
     /// The write.
     op: String,

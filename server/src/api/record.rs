@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
@@ -67,6 +68,10 @@ pub(crate) async fn record(
     let trail = Trail::default();
     request.extensions_mut().insert(trail.clone());
     let mut response = with_room(&state, &route, request, next).await;
+    if is_api(&route) {
+        // What is read here is about people: nothing between here and the reader is to keep it.
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     give_nonce(&state, caller, &route, &trail, &mut response);
     let status = response.status().as_u16();
     let received = trail.0.received.load(Ordering::Relaxed);

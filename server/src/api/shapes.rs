@@ -12,6 +12,7 @@ use crate::store::reads::{ChangeSeen, Claim, ConflictSeen, Plain};
 
 /// A document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Document)]
 pub(crate) struct DocumentJson {
     /// `household`, `check`, `issue` or `village`.
     pub(crate) kind: &'static str,
@@ -79,6 +80,7 @@ pub(crate) fn op(id: &OpId) -> String {
 
 /// A field on which people disagree.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Conflict)]
 pub(crate) struct ConflictJson {
     /// The document.
     document: DocumentJson,
@@ -92,6 +94,7 @@ pub(crate) struct ConflictJson {
 
 /// Somebody's value of a field.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Claim)]
 pub(crate) struct ClaimJson {
     /// The change that wrote it, 64 hexadecimal digits.
     change: String,
@@ -124,6 +127,7 @@ impl From<&Claim> for ClaimJson {
 
 /// A change as it was received, and how it stands.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Change)]
 pub(crate) struct ChangeJson {
     /// The number of its batch in the feed of the village.
     sequence: u64,

@@ -215,6 +215,7 @@ async fn a_nonce_is_given_and_every_answer_brings_the_next() {
     let token = fixture.supervisor();
     let answer = fixture.get("/v1/villages", &token).await;
     assert!(answer.headers.contains_key("ruhu-nonce"));
+    assert_eq!(answer.headers["cache-control"], "no-store");
     let health = fixture.send(Request::get("/healthz").body(Body::empty()).unwrap()).await;
     assert!(!health.headers.contains_key("ruhu-nonce"));
 }
@@ -388,6 +389,8 @@ async fn the_log_holds_ids_and_templates_and_no_names() {
         fixture.get_as(&path, &tablet).await;
         fixture.get("/v1/villages/%E5%BC%A0%E7%A7%80%E8%8B%B1/households?search=Zhang", &token).await;
         fixture.send(post_enrolment(r#"{"code":"Zhang","device_name":"张秀英"}"#)).await;
+        tracing::debug!(target: "hyper::proto::h1", "GET /v1/villages?search=Zhang");
+        tracing::trace!(target: "h2::codec", "search=Zhang");
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         assert!(text.contains("/v1/villages/{village}/households"), "{text}");
         assert!(text.contains(&tablet.device().to_string()), "{text}");

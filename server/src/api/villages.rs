@@ -51,6 +51,7 @@ pub(crate) struct VillageList {
 
 /// A village (行政村) and how much there is in it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Village)]
 pub(crate) struct VillageJson {
     /// Its id.
     village: String,
@@ -149,6 +150,7 @@ pub(crate) struct HouseholdList {
 
 /// A household (农户) in a list.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Household)]
 pub(crate) struct HouseholdJson {
     /// Its id.
     household: String,
@@ -316,6 +318,7 @@ pub(crate) struct DeviceList {
 
 /// A device (采集终端) that may write in a village, or might once.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Device)]
 pub(crate) struct DeviceJson {
     /// Its id.
     device: String,

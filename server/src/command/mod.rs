@@ -85,7 +85,7 @@ pub struct ServeFlags {
     /// Where the API listens, such as 127.0.0.1:8440
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<std::net::SocketAddr>,
-    /// The address that devices are told, such as https://ruhu.example.cn
+    /// The address that devices are told, such as `https://ruhu.example.cn`
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
     /// The certificate chain of HTTPS, a PEM file
@@ -391,6 +391,7 @@ fn table(headings: &[String]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(headings);
     table.remove_style(comfy_table::TableComponent::HorizontalLines);
+    table.remove_style(comfy_table::TableComponent::MiddleIntersections);
     table
 }
 

@@ -50,6 +50,27 @@ fn the_losing_values_stay_in_sight_with_what_became_of_them() {
 }
 
 #[test]
+fn of_two_that_had_not_seen_each_other_the_one_received_first_comes_first() {
+    let mut changes = story().changes;
+    let wrote =
+        |recorded: &Recorded, value: &str| recorded.change.puts.iter().any(|put| put.value == text(value));
+    for (index, recorded) in changes.iter_mut().enumerate() {
+        recorded.by.not_after_ms = Some(1_000 + i64::try_from(index).unwrap());
+    }
+    let late = changes.iter().position(|recorded| wrote(recorded, "disaster")).unwrap();
+    let last = |changes: &[Recorded]| {
+        let events = history(KIND, changes).into_iter().filter(|event| event.key == KEY).next_back().unwrap();
+        (events.new, events.shown_after)
+    };
+    changes[late].by.not_after_ms = Some(9_000);
+    assert_eq!(last(&changes), (text("disaster"), false), "it came after the settlement and was never shown");
+    changes[late].by.not_after_ms = None;
+    assert_eq!(last(&changes), (text("disaster"), false), "what was not received yet comes last");
+    changes[late].by.not_after_ms = Some(1);
+    assert_eq!(last(&changes), (text("schooling"), true), "it came before the settlement");
+}
+
+#[test]
 fn who_and_which_device_come_from_the_batch() {
     let events = history(KIND, &story().changes);
     assert!(events.iter().all(|event| event.by.device.as_bytes()[0] + 100 == event.by.user.as_bytes()[0]));
