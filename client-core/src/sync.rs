@@ -221,7 +221,8 @@ impl Client {
                 tally.busy = Some(refusal(&response));
                 Ok(Answered::Failed(session::TransportError::Busy))
             }
-            429 | 500 | 502 | 503 | 504 => {
+            // A stalled request and a full disk lose nothing: the same may be sent again.
+            408 | 429 | 500 | 502 | 503 | 504 | 507 => {
                 tally.busy = Some(refusal(&response));
                 Ok(Answered::Failed(session::TransportError::Busy))
             }

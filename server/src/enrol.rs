@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ruhu_ledger::certificate::{Certificate, CertificateKind, SignedCertificate};
 use ruhu_ledger::epoch::EpochStart;
-use ruhu_ledger::limits::VILLAGES_PER_CERTIFICATE_MAX;
+use ruhu_ledger::limits::{NAME_BYTES_MAX, VILLAGES_PER_CERTIFICATE_MAX};
 use ruhu_ledger::signature::{PublicKey, Signature};
 use ruhu_survey::id::VillageId;
 use ruhu_survey::role::Role;
@@ -336,6 +336,13 @@ fn certificate_again(store: &dyn Store, request: &EnrolmentRequest) -> Result<Si
     Ok(device.certificate)
 }
 
+/// What colleagues read beside an edit: the person and the device, or the device alone when it already
+/// names the person or both together are too long for a certificate.
+fn label(person: &str, device: &str) -> String {
+    let both = format!("{person} · {device}");
+    if device.contains(person) || both.len() > NAME_BYTES_MAX { device.to_owned() } else { both }
+}
+
 fn certify(
     store: &dyn Store,
     keys: &ServerKeys,
@@ -357,7 +364,7 @@ fn certify(
         villages: villages.iter().map(|village| village.id).collect(),
         from_ms: now_ms,
         until_ms: now_ms.saturating_add(CERTIFICATE_MS),
-        name: request.device_name.clone(),
+        name: label(&user.name, &request.device_name),
     };
     for _ in 0..SERIAL_TRIES_MAX {
         let signed = SignedCertificate::sign(certificate.clone(), &keys.signing)?;

@@ -84,9 +84,15 @@ impl Output {
     }
 }
 
-/// A moment in milliseconds as RFC 3339 in UTC; empty when there is none.
+/// A moment in milliseconds as RFC 3339 in UTC, always with three decimals, as the server's API writes it;
+/// empty when there is none.
 pub(crate) fn utc(at_ms: Option<i64>) -> String {
-    at_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).map(|at| at.to_string()).unwrap_or_default()
+    at_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).map(|at| format!("{at:.3}")).unwrap_or_default()
+}
+
+/// A claimed time in seconds as RFC 3339 in UTC, without decimals.
+pub(crate) fn utc_second(at: i64) -> String {
+    Timestamp::from_second(at).map(|at| format!("{at:.0}")).unwrap_or_default()
 }
 
 /// A moment in milliseconds as people in China read it; a dash when there is none.
@@ -94,4 +100,17 @@ pub(crate) fn local(at_ms: Option<i64>) -> String {
     let at = at_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let beijing = TimeZone::fixed(jiff::tz::offset(8));
     at.map_or_else(|| "—".to_owned(), |at| at.to_zoned(beijing).strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_as_many_decimals_whatever_it_is() {
+        assert_eq!(utc(Some(1_700_000_000_120)), "2023-11-14T22:13:20.120Z");
+        assert_eq!(utc(Some(1_700_000_000_000)), "2023-11-14T22:13:20.000Z");
+        assert_eq!(utc_second(1_700_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!((utc(None), utc_second(i64::MAX)), (String::new(), String::new()));
+    }
 }

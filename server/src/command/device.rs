@@ -106,6 +106,11 @@ pub(super) fn list(context: &mut Context<'_>) -> Result<(), CommandError> {
     context.say("server_devices_count", &[("count", &devices.len())])
 }
 
+/// Whether a device's label is this name, with the person before it or without.
+fn is_called(label: &str, asked: &str) -> bool {
+    label == asked || label.rsplit_once(" · ").is_some_and(|(_, device)| device == asked)
+}
+
 fn state(context: &Context<'_>, device: &Device) -> String {
     let certificate = &device.certificate.statement;
     match &device.revoked {
@@ -143,7 +148,7 @@ fn device_named(store: &SqliteStore, asked: &str) -> Result<Device, CommandError
     let id: Option<DeviceId> = asked.parse().ok();
     let mut found: Vec<Device> = store.devices()?;
     found.retain(|device| {
-        let named = id.map_or(device.name == asked, |id| device.id == id);
+        let named = id.map_or_else(|| is_called(&device.name, asked), |id| device.id == id);
         named && device.certificate.statement.user != NOBODY
     });
     match (found.pop(), found.len()) {

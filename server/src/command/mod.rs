@@ -277,9 +277,7 @@ impl CommandError {
                 say(lang, "server_error_not_set_up", &[("value", &path.display())])
             }
             Self::Enrol(EnrolError::NoVillages) => say(lang, "server_error_no_villages", &[]),
-            Self::Roster(error) => {
-                wording::not_imported(lang, error).unwrap_or_else(|| with_sources(error))
-            }
+            Self::Roster(error) => wording::not_imported(lang, error).unwrap_or_else(|| with_sources(error)),
             other => with_sources(other),
         }
     }

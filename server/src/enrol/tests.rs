@@ -305,3 +305,11 @@ fn the_link_escapes_what_would_end_a_value() {
         )
     );
 }
+
+#[test]
+fn a_certificate_names_the_person_and_the_device() {
+    assert_eq!(label("李春生", "平板1"), "李春生 · 平板1");
+    assert_eq!(label("李春生", "李春生的平板"), "李春生的平板");
+    let long = "长".repeat(DEVICE_NAME_CHARS_MAX);
+    assert_eq!(label("李春生的同事的同事", &long), long);
+}

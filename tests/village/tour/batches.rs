@@ -158,7 +158,7 @@ fn a_signed_bomb_of_64_bytes_is_refused_in_milliseconds_and_takes_no_memory() {
     let (million, hundred_million) = (bomb(&[0xc0, 0x84, 0x3d]), bomb(&[0x80, 0xc2, 0xd7, 0x2f]));
     assert_eq!((million.len(), hundred_million.len()), (64, 69));
     let document = hand.new_household("一组").0;
-    let bombs = vec![(document, million), (document, hundred_million)];
+    let bombs = [(document, million), (document, hundred_million)];
     let batch = hand.seal(village, bombs.iter().cycle().take(100).cloned().collect());
     let memory = scene.world.peak_memory_kib();
     let begun = std::time::Instant::now();

@@ -56,10 +56,17 @@ impl Drop for Small {
 
 /// A server on a small disk, and everybody who has to do with it.
 struct Crammed {
+    small: Small,
     scene: Scene,
     hand: Hand,
     token: String,
-    small: Small,
+}
+
+impl Drop for Crammed {
+    /// The server goes first: its disk cannot be unmounted under it.
+    fn drop(&mut self) {
+        self.scene.world.kill();
+    }
 }
 
 impl Crammed {
@@ -72,7 +79,7 @@ impl Crammed {
         scene.world.operate(&["user", "add", "督查员", "--role", "supervisor", "--region", &scene.code]);
         let token = scene.world.operate(&["user", "token", "督查员"]);
         let token = token.lines().next().unwrap().trim().to_owned();
-        Some(Self { scene, hand, token, small })
+        Some(Self { small, scene, hand, token })
     }
 
     /// Sends batch after batch until the server refuses one: those that it confirmed, and the refusal.
@@ -145,5 +152,4 @@ fn a_full_disk_on_the_server_refuses_keeps_what_it_confirmed_and_works_again_whe
     crammed.still_holds(&more);
     crammed.scene.honest_work_goes_on();
     crammed.scene.verifies();
-    crammed.scene.world.kill();
 }

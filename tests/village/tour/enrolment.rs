@@ -1,6 +1,9 @@
 //! Codes that do not enrol.
 
+use ruhu_ledger::signature::SecretKey;
+
 use super::{Scene, tell};
+use crate::hand::{Web, enrolment};
 
 #[test]
 fn a_wrong_a_used_and_an_expired_code_enrol_nobody_and_say_why() {
@@ -34,4 +37,22 @@ fn a_wrong_a_used_and_an_expired_code_enrol_nobody_and_say_why() {
     assert!(said.is_empty(), "the stranger's store is there, and not enrolled: {said}");
     scene.honest_work_goes_on();
     scene.verifies();
+}
+
+#[test]
+fn whoever_guesses_codes_is_made_to_wait_and_nobody_else_is() {
+    let scene = Scene::new();
+    let (web, key) = (Web::new(&scene.world), SecretKey::from_seed([9; 32]));
+    let mut tries = 0;
+    let (status, said) = loop {
+        tries += 1;
+        let answer = enrolment(&web, &key, &format!("K7QD-92MX-{tries:02}"), "tablet");
+        if answer.0 != 404 {
+            break answer;
+        }
+        assert!(tries < 100, "a hundred guesses a minute");
+    };
+    assert_eq!((status, &said["code"]), (429, &"rate_limited".into()), "{said}");
+    tell(&format!("code guessed {tries} times"), said["detail"].as_str().unwrap_or_default());
+    scene.honest_work_goes_on();
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::value;
 use crate::arguments::{InVillage, Settle};
 use crate::failure::Failure;
-use crate::output::{Output, local, utc};
+use crate::output::{Output, local, utc, utc_second};
 use crate::pick;
 
 pub(super) fn list(client: &Client, place: &InVillage, output: &Output) -> Result<(), Failure> {
@@ -60,7 +60,7 @@ fn as_json(conflict: &OpenConflict) -> Value {
         json!({
             "value": value::as_json(&written.value), "change": written.change.to_string(),
             "device": written.by.device, "device_name": written.device_name, "user": written.by.user,
-            "claimed_at": utc(Some(written.claimed_at.saturating_mul(1000))),
+            "claimed_at": utc_second(written.claimed_at),
             "proved_not_before": written.by.not_before_ms.map(|ms| utc(Some(ms))),
             "proved_not_after": written.by.not_after_ms.map(|ms| utc(Some(ms))),
         })

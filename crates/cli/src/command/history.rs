@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::value;
 use crate::arguments::History;
 use crate::failure::Failure;
-use crate::output::{Output, local, utc};
+use crate::output::{Output, local, utc, utc_second};
 use crate::pick;
 
 pub(super) fn run(client: &Client, asked: &History, output: &Output) -> Result<(), Failure> {
@@ -121,7 +121,7 @@ impl Names {
             "device": event.by.device,
             "device_name": self.device(event.by.device),
             "user": event.by.user,
-            "claimed_at": utc(Some(event.claimed_at.saturating_mul(1000))),
+            "claimed_at": utc_second(event.claimed_at),
             "proved_not_before": event.by.not_before_ms.map(|ms| utc(Some(ms))),
             "proved_not_after": event.by.not_after_ms.map(|ms| utc(Some(ms))),
             "outside_window": event.outside_window,

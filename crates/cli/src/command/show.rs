@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::list::state_text;
 use super::value;
 use crate::failure::Failure;
-use crate::output::{Output, local, utc};
+use crate::output::{Output, local, utc_second};
 use crate::pick;
 
 pub(super) fn run(client: &Client, text: &str, output: &Output) -> Result<(), Failure> {
@@ -112,7 +112,7 @@ fn field_json(field: &FieldView) -> Value {
         "key": field.key, "label_zh": field.zh, "label_en": field.en,
         "value": value::as_json(&field.written.value), "text": field.text, "open": field.open,
         "device": field.written.by.device, "user": field.written.by.user,
-        "claimed_at": utc(Some(field.written.claimed_at.saturating_mul(1000))),
+        "claimed_at": utc_second(field.written.claimed_at),
         "source": field.source.code(), "reason": field.reason,
     })
 }

@@ -59,8 +59,8 @@ fn of_two_that_had_not_seen_each_other_the_one_received_first_comes_first() {
     }
     let late = changes.iter().position(|recorded| wrote(recorded, "disaster")).unwrap();
     let last = |changes: &[Recorded]| {
-        let events = history(KIND, changes).into_iter().filter(|event| event.key == KEY).next_back().unwrap();
-        (events.new, events.shown_after)
+        let event = history(KIND, changes).into_iter().rfind(|event| event.key == KEY).unwrap();
+        (event.new, event.shown_after)
     };
     changes[late].by.not_after_ms = Some(9_000);
     assert_eq!(last(&changes), (text("disaster"), false), "it came after the settlement and was never shown");

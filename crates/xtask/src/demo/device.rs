@@ -21,14 +21,20 @@ pub(crate) struct Device {
 
 impl Device {
     /// Makes a store and binds it to the server by an invitation.
-    pub(crate) fn enrol(programs: &Programs, folder: &Path, name: &str, link: &str) -> anyhow::Result<Self> {
+    pub(crate) fn enrol(
+        programs: &Programs,
+        folder: &Path,
+        name: &str,
+        tablet: &str,
+        link: &str,
+    ) -> anyhow::Result<Self> {
         let device = Self {
             program: programs.device.clone(),
             store: folder.join(format!("device-{name}")),
             name: name.to_owned(),
             answers: folder.join(format!("answers-{name}.json")),
         };
-        device.print(&["enrol", link, "--name", name])?;
+        device.print(&["enrol", link, "--name", tablet])?;
         Ok(device)
     }
 

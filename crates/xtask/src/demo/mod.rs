@@ -44,10 +44,14 @@ pub(crate) fn show(demo: &Demo) -> anyhow::Result<()> {
     server.start()?;
     say("2", "三台设备凭一次性邀请绑定并首次同步", "three devices enrol and sync for the first time");
     let mut devices = Vec::new();
-    for (name, role) in [("张秀英", "work_team"), ("李国强", "work_team"), ("王建平", "first_secretary")]
-    {
+    let people = [
+        ("张秀英", "work_team", "平板1"),
+        ("李国强", "work_team", "平板2"),
+        ("王建平", "first_secretary", "平板3"),
+    ];
+    for (name, role, tablet) in people {
         let link = server.invite(name, role, &village)?;
-        let device = Device::enrol(&programs, &folder, name, &link)?;
+        let device = Device::enrol(&programs, &folder, name, tablet, &link)?;
         device.sync()?;
         devices.push(device);
     }
