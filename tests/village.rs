@@ -1,5 +1,6 @@
 //! A village of real processes: server, operator and devices, over real HTTP and real files.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first surprise")]
+#![expect(clippy::cast_possible_truncation, reason = "counts of a test fit any machine word")]
 
 #[path = "village/census.rs"]
 mod census;
