@@ -13,24 +13,16 @@ pub(crate) struct Fuzz {
     /// The seed; the same seed gives the same cases
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Sends honest changes instead, none of which may be refused
+    #[arg(long)]
+    honest: bool,
 }
 
 /// Runs the gate's fuzzing example and prints its table.
 pub(crate) fn run_example(fuzz: &Fuzz) -> anyhow::Result<()> {
     let (cases, seed) = (fuzz.cases.to_string(), fuzz.seed.to_string());
-    run(&mut cargo(&[
-        "run",
-        "--release",
-        "--locked",
-        "--quiet",
-        "--package",
-        "ruhu-survey",
-        "--example",
-        "fuzz_gate",
-        "--",
-        "--cases",
-        &cases,
-        "--seed",
-        &seed,
-    ]))
+    let mut example = cargo(&["run", "--release", "--locked", "--quiet", "--package", "ruhu-survey"]);
+    example.args(["--example", "fuzz_gate", "--"]);
+    example.args(fuzz.honest.then_some("honest"));
+    run(example.args(["--cases", &cases, "--seed", &seed]))
 }
