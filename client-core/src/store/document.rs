@@ -72,10 +72,14 @@ pub(crate) struct Stored {
 
 const COLUMNS: &str = "document, village, kind, id, register";
 
+/// A document in whatever village it is.
+pub(crate) const FIND: &str =
+    "SELECT document, village, kind, id, register FROM document WHERE kind = ?1 AND id = ?2
+     ORDER BY document LIMIT 1";
+
 /// Finds a document in whatever village it is.
 pub(crate) fn find(connection: &Connection, id: DocumentId) -> Result<Option<Stored>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM document WHERE kind = ?1 AND id = ?2 ORDER BY document LIMIT 1");
-    let mut statement = connection.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(FIND)?;
     let found = statement.query_row(params![i64::from(id.kind.code()), id.id], raw).optional()?;
     found.map(Raw::read).transpose()
 }

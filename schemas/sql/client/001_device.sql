@@ -48,6 +48,7 @@ CREATE TABLE document (
     change_count INTEGER NOT NULL DEFAULT 0,     -- changes that stand in the register
     UNIQUE (village, kind, id)
 ) STRICT;
+CREATE INDEX document_id ON document (id, kind);
 
 -- Signed batches (签名批次), this device's own and relayed ones, as they were signed.
 CREATE TABLE batch (

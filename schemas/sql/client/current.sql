@@ -95,6 +95,8 @@ CREATE TABLE document (
     UNIQUE (village, kind, id)
 ) STRICT;
 
+CREATE INDEX document_id ON document (id, kind);
+
 CREATE TABLE draft (
     check_id BLOB    NOT NULL REFERENCES check_row (check_id),
     target   INTEGER NOT NULL,                   -- 2: goes into the check, 1: into the household
