@@ -347,6 +347,10 @@ impl<'a> Bench<'a> {
             .map_err(|refusal| Box::new(self.turned_away(document, hash, refusal)))?;
         let before = admitted.before.as_ref().unwrap_or(current);
         match authorise(document, before, current, &admitted.change, author) {
+            // Every later change names all heads: too many of them would lock the document for everybody.
+            Ok(()) if gate::crowds(&admitted.change, current) => {
+                Err(Box::new(quarantined(document, hash, "document_crowded", None, None)))
+            }
             Ok(()) => Ok(admitted.change),
             Err(violation) => {
                 let decided = quarantined(document, hash, violation.rule.code(), None, Some(violation.key));

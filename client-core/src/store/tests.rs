@@ -227,6 +227,7 @@ fn the_schema_is_the_committed_one() {
 fn a_document_is_found_by_its_id_without_looking_at_the_others() {
     let (_folder, store) = created();
     let mut statement = store.read().prepare(&format!("EXPLAIN QUERY PLAN {}", document::FIND)).unwrap();
-    let plan = statement.query_row(rusqlite::params![1, [7_u8; 16]], |row| row.get::<_, String>("detail")).unwrap();
+    let plan =
+        statement.query_row(rusqlite::params![1, [7_u8; 16]], |row| row.get::<_, String>("detail")).unwrap();
     assert_eq!(plan, "SEARCH document USING INDEX document_id (id=? AND kind=?)");
 }

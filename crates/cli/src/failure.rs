@@ -69,6 +69,9 @@ impl Failure {
 
     /// A stable code for scripts.
     pub(crate) fn code(&self) -> &'static str {
+        if matches!(self, Self::Device(Error::StoreMissing(_))) {
+            return "no_store";
+        }
         match self.exit() {
             Exit::Failed => "failed",
             Exit::Passphrase => "passphrase",

@@ -10,6 +10,7 @@ use ruhu_ledger::tree;
 use ruhu_ledger::verdict::{Verdict, VerdictKind};
 use ruhu_survey::change::{DocumentId, Value};
 use ruhu_survey::id::{DeviceId, UserId};
+use ruhu_survey::limits::HEADS_MAX;
 use ruhu_sync::{ChainTip, Cursor, Fingerprint};
 
 use super::world::{
@@ -59,6 +60,7 @@ suite! {
     another_devices_actor_is_refused
     another_villages_document_is_refused
     nonsense_is_refused_and_its_neighbours_are_not
+    a_document_may_have_so_many_heads_and_no_more
     a_broken_rule_quarantines_and_cascades_within_its_document_only
     changes_of_one_batch_may_come_in_any_order
     a_held_change_is_accepted_when_its_dependency_arrives
@@ -345,6 +347,26 @@ fn nonsense_is_refused_and_its_neighbours_are_not(store: &dyn Store) {
     let receipt = world.receive(&tablet.seal(&[&before, &nonsense(household(1)), &after]));
     use VerdictKind::{Accepted, Refused};
     assert_eq!(kinds(&receipt), [Accepted, Refused, Accepted]);
+    world.assert_sound();
+}
+
+fn a_document_may_have_so_many_heads_and_no_more(store: &dyn Store) {
+    let world = World::new(store);
+    let mut tablet = world.tablet(7);
+    let mut verdicts = Vec::new();
+    for opening in 1..=u8::try_from(HEADS_MAX + 1).unwrap() {
+        let mut beginning = tablet.clone_with_opening(opening);
+        let written = beginning.found(household(1), "向家组");
+        let batch = tablet.seal_body(LONGTAN, body(vec![beginning.opening], &[&written]));
+        verdicts.extend(kinds(&world.receive(&batch)));
+    }
+    use VerdictKind::{Accepted, Quarantined};
+    assert!(verdicts[..HEADS_MAX].iter().all(|kind| *kind == Accepted), "{verdicts:?}");
+    assert_eq!(verdicts[HEADS_MAX], Quarantined);
+    let mut honest = world.tablet(8);
+    honest.learn(&world, household(1));
+    let remark = honest.remark(household(1), "照常");
+    assert_eq!(kinds(&world.receive(&honest.seal(&[&remark]))), [Accepted], "others go on");
     world.assert_sound();
 }
 
