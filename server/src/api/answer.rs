@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_ledger::certificate::SignedRevocation;
-use ruhu_survey::id::{HouseholdId, VillageId};
+use ruhu_survey::id::{DeviceId, HouseholdId, VillageId};
 use ruhu_sync::limits::{ANSWER_BYTES, KEYS_PER_FRAME};
 use ruhu_sync::request::Hello;
 use ruhu_sync::response::{
@@ -64,9 +64,9 @@ pub(crate) fn answer(
         answer.extend(own_revocation(store, &device)?.map(ResponseFrame::Revocation));
     } else {
         settle_belt(store, now_ms, &keys.signing)?;
-        let mut left = ANSWER_BYTES_MAX;
+        let mut given = Given { left: ANSWER_BYTES_MAX, ..Given::default() };
         for part in parts {
-            give(store, keys, now_ms, part, &mut left, &mut answer)?;
+            give(store, keys, now_ms, part, &mut given, &mut answer)?;
         }
         answer.push(checkpoint(store, keys, now_ms, &hello)?);
     }
@@ -107,13 +107,34 @@ fn own_revocation(store: &dyn Store, device: &Device) -> Result<Option<SignedRev
     Ok(revocations.into_iter().find(|signed| signed.statement.device == device.id))
 }
 
+/// What an answer holds so far.
+#[derive(Debug, Default)]
+struct Given {
+    /// Bytes of batches that there is still room for.
+    left: u64,
+    /// The serial numbers of the certificates told. A county's certificate is in the feed of hundreds of villages.
+    certificates: BTreeSet<u64>,
+    /// The devices whose revocations are told.
+    revocations: BTreeSet<DeviceId>,
+}
+
+impl Given {
+    /// The certificates and revocations of a village that the answer does not hold yet.
+    fn news(&mut self, relay: &mut Relay) -> Vec<ResponseFrame> {
+        relay.certificates.retain(|signed| self.certificates.insert(signed.statement.serial));
+        relay.revocations.retain(|signed| self.revocations.insert(signed.statement.device));
+        let certificates = relay.certificates.drain(..).map(ResponseFrame::Certificate);
+        certificates.chain(relay.revocations.drain(..).map(ResponseFrame::Revocation)).collect()
+    }
+}
+
 /// Everything about one village: keys, certificates, what the device lacks, and how far that goes.
 fn give(
     store: &dyn Store,
     keys: &ServerKeys,
     now_ms: i64,
     part: Part,
-    left: &mut u64,
+    given: &mut Given,
     answer: &mut Vec<ResponseFrame>,
 ) -> Result<(), ApiError> {
     let village = part.village();
@@ -122,16 +143,15 @@ fn give(
         cursor: part.query.cursor,
         vector: part.query.vector,
         sent: part.sent,
-        bytes_max: ANSWER_BYTES.min(*left),
+        bytes_max: ANSWER_BYTES.min(given.left),
     };
-    let relay = settled_relay(store, keys, now_ms, &asked)?;
-    answer.extend(relay.certificates.into_iter().map(ResponseFrame::Certificate));
-    answer.extend(relay.revocations.into_iter().map(ResponseFrame::Revocation));
+    let mut relay = settled_relay(store, keys, now_ms, &asked)?;
+    answer.extend(given.news(&mut relay));
     // A key may become durable after the batch that founds its household, so none is ever left out.
     answer.extend(village_keys(store, keys, village)?);
     for entry in relay.entries {
         let (bytes, frame) = entry_frame(village, entry);
-        *left = left.saturating_sub(bytes);
+        given.left = given.left.saturating_sub(bytes);
         answer.push(frame);
     }
     answer.push(ResponseFrame::VillageDone(VillageDone {

@@ -113,6 +113,19 @@ async fn a_device_learns_who_wrote_and_with_which_keys_before_it_is_given_a_batc
 }
 
 #[tokio::test]
+async fn a_certificate_for_many_villages_is_told_once_in_an_answer() {
+    let fixture = Fixture::new();
+    let reader = fixture.world().enrol(10, &[LONGTAN, SHUANGYUN], CertificateKind::Device);
+    let other = fixture.world().enrol(11, &[LONGTAN, SHUANGYUN], CertificateKind::Device);
+    fixture.world().revoke(other.device());
+    let request = [hello(&reader), village(LONGTAN, None), village(SHUANGYUN, None)];
+    let frames = fixture.sync(&reader, &request).await.frames();
+    let certificates = frames.iter().filter(|frame| matches!(frame, ResponseFrame::Certificate(_)));
+    let revocations = frames.iter().filter(|frame| matches!(frame, ResponseFrame::Revocation(_)));
+    assert_eq!((certificates.count(), revocations.count()), (2, 1));
+}
+
+#[tokio::test]
 async fn a_known_batch_gets_its_receipt_again() {
     let fixture = Fixture::new();
     let mut tablet = fixture.world().tablet(10);
