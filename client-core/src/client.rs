@@ -61,7 +61,7 @@ impl Client {
     /// as they are. After [`Error::DatabaseDamaged`] or [`Error::DatabaseNewer`] a person may decide for
     /// [`Client::open_aside`].
     pub fn open(folder: &Path, passphrase: &str, environment: Box<dyn Environment>) -> Result<Self, Error> {
-        let (store, report) = Store::open(folder, passphrase)?;
+        let (store, report) = Store::open(folder, passphrase, environment.as_ref())?;
         Self::begin(store, report, environment)
     }
 

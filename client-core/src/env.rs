@@ -1,11 +1,14 @@
-//! The environment: the only door through which a clock and randomness enter the device.
+//! The environment: the only door through which a clock, randomness and files enter the device.
 //!
 //! Everything else takes times and random bytes from here, so a test can turn the clock by hand and
 //! the same inputs give the same bytes.
 
-use crate::error::Error;
+use std::sync::Arc;
 
-/// The clock and the randomness of one device.
+use crate::error::Error;
+use crate::files::Files;
+
+/// The clock, the randomness and the files of one device.
 pub trait Environment: Send {
     /// Milliseconds since 1970 by the device's clock, which may be wrong.
     fn now_ms(&self) -> i64;
@@ -18,6 +21,16 @@ pub trait Environment: Send {
     /// # Errors
     /// [`Error::NoRandomness`] when the system has none to give.
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), Error>;
+
+    /// The files: those of the operating system, unless the environment has others.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn files(&self) -> Arc<dyn Files> {
+        Arc::new(crate::files::SystemFiles)
+    }
+
+    /// The files. A browser has no others than those that its page brings.
+    #[cfg(target_arch = "wasm32")]
+    fn files(&self) -> Arc<dyn Files>;
 }
 
 /// `N` random bytes.

@@ -2,11 +2,14 @@
 //!
 //! Nothing here deletes a database. What cannot be used is renamed beside the rest.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ruhu_sqlite::Profile;
 
 use crate::error::Error;
+use crate::files::Files;
 use crate::key_file::{KeyFile, Locked};
 
 const DATABASE: &str = "ruhu.db";
@@ -15,28 +18,24 @@ const KEY: &str = "ruhu.key";
 /// What SQLite keeps beside a database; a database set aside takes them along.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 const ASIDE_MAX: u32 = 10_000;
+/// Many times what a key file holds; a longer one is damaged.
+const KEY_BYTES_MAX: u64 = 64 * 1_024;
 
 /// The folder of one store.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     path: PathBuf,
+    files: Arc<dyn Files>,
 }
 
 impl Folder {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+    pub(crate) fn new(path: &Path, files: Arc<dyn Files>) -> Self {
+        Self { path: path.to_owned(), files }
     }
 
     /// Makes the folder if it is not there, readable by its owner alone.
     pub(crate) fn make(&self) -> Result<(), Error> {
-        fs::create_dir_all(&self.path).map_err(|source| Error::io(&self.path, source))?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
-                .map_err(|source| Error::io(&self.path, source))?;
-        }
-        Ok(())
+        self.files.make_folder(&self.path).map_err(|source| Error::io(&self.path, source))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -56,12 +55,21 @@ impl Folder {
         self.path.join(KEY)
     }
 
+    pub(crate) fn exists(&self, path: &Path) -> bool {
+        self.files.exists(path)
+    }
+
+    /// What SQLite calls a database of this folder, and how it is to open it.
+    pub(crate) fn for_sqlite(&self, database: &Path) -> (PathBuf, Profile) {
+        (self.files.database(database), self.files.profile())
+    }
+
     pub(crate) fn read_key(&self) -> Result<KeyFile, Error> {
         let path = self.key();
-        let bytes = match fs::read(&path) {
+        let bytes = match self.files.read(&path, KEY_BYTES_MAX) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(if self.database().exists() {
+                return Err(if self.exists(&self.database()) {
                     Error::KeyFileMissing(path)
                 } else {
                     Error::StoreMissing(self.path.clone())
@@ -84,27 +92,20 @@ impl Folder {
     /// Puts the key file in place in one step: a kill leaves the old one or the new one, whole.
     pub(crate) fn write_key(&self, key: &KeyFile) -> Result<(), Error> {
         let temporary = self.path.join(format!("{KEY}.new"));
-        let written = write_private(&temporary, &key.to_bytes());
+        let written = self.files.write(&temporary, &key.to_bytes());
         written.map_err(|source| Error::io(&temporary, source))?;
         self.rename(&temporary, &self.key())
     }
 
     /// Renames inside the folder, durably.
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
-        fs::rename(from, to).map_err(|source| Error::io(to, source))?;
-        let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
-        synced.map_err(|source| Error::io(&self.path, source))
+        self.files.rename(from, to).map_err(|source| Error::io(to, source))
     }
 
     /// The 16 bytes a database file begins with; `None` when it is shorter.
-    pub(crate) fn salt_of(path: &Path) -> Result<Option<[u8; 16]>, Error> {
-        let mut salt = [0; 16];
-        let read = File::open(path).and_then(|mut file| file.read_exact(&mut salt));
-        match read {
-            Ok(()) => Ok(Some(salt)),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(source) => Err(Error::io(path, source)),
-        }
+    pub(crate) fn salt_of(&self, path: &Path) -> Result<Option<[u8; 16]>, Error> {
+        let bytes = self.files.read(path, 16).map_err(|source| Error::io(path, source))?;
+        Ok(bytes.try_into().ok())
     }
 
     /// Renames the database, what SQLite keeps beside it and the key file to `….aside-N`.
@@ -115,7 +116,7 @@ impl Folder {
         let names = companions.iter().map(String::as_str).chain([DATABASE, DATABASE_UNFINISHED, KEY]);
         for name in names {
             let from = self.path.join(name);
-            if from.exists() {
+            if self.exists(&from) {
                 let to = self.path.join(aside_name(name, number));
                 self.rename(&from, &to)?;
                 moved.push(to);
@@ -126,11 +127,10 @@ impl Folder {
 
     /// The databases set aside in this folder so far, by name.
     pub(crate) fn aside(&self) -> Result<Vec<PathBuf>, Error> {
-        let entries = fs::read_dir(&self.path).map_err(|source| Error::io(&self.path, source))?;
+        let entries = self.files.list(&self.path).map_err(|source| Error::io(&self.path, source))?;
         let prefix = format!("{DATABASE}.aside-");
         let mut found = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(|source| Error::io(&self.path, source))?.path();
+        for path in entries {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let number = name.strip_prefix(&prefix).unwrap_or_default();
             if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -143,7 +143,7 @@ impl Folder {
 
     fn free_aside(&self) -> Result<u32, Error> {
         let taken = |number: &u32| {
-            [DATABASE, KEY].iter().any(|name| self.path.join(aside_name(name, *number)).exists())
+            [DATABASE, KEY].iter().any(|name| self.exists(&self.path.join(aside_name(name, *number))))
         };
         let full = || io::Error::new(io::ErrorKind::AlreadyExists, "too many databases were set aside");
         (1..ASIDE_MAX).find(|number| !taken(number)).ok_or_else(|| Error::io(&self.path, full()))
@@ -157,17 +157,4 @@ fn aside_name(name: &str, number: u32) -> String {
         Some(suffix) => format!("{DATABASE}.aside-{number}{suffix}"),
         None => format!("{name}.aside-{number}"),
     }
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

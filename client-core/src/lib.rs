@@ -7,6 +7,7 @@ mod edit;
 mod enrol;
 mod env;
 mod error;
+mod files;
 mod folder;
 #[cfg(not(target_arch = "wasm32"))]
 mod http;
@@ -35,10 +36,14 @@ pub use env::Environment;
 #[cfg(not(target_arch = "wasm32"))]
 pub use env::SystemEnvironment;
 pub use error::Error;
+pub use files::Files;
+#[cfg(not(target_arch = "wasm32"))]
+pub use files::SystemFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use http::HttpTransport;
 pub use key_file::{Cost, PASSPHRASE_CHARACTERS_MIN};
 pub use list::{CheckState, ListedCheck, ListedHousehold, Order, Query, SendState};
+pub use ruhu_sqlite::Profile;
 pub use record::{OpenConflict, Written};
 pub use status::{DeviceStatus, Fork, KnownDevice, LastSync, NotAccepted, ReceiptLine, Status, Unsent};
 pub use store::OpenReport;

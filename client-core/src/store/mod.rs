@@ -15,7 +15,7 @@ pub(crate) mod village;
 
 use std::path::{Path, PathBuf};
 
-use ruhu_sqlite::{Key32, Migrations, OpenError, Profile};
+use ruhu_sqlite::{Key32, Migrations, OpenError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
@@ -51,46 +51,50 @@ impl Store {
         cost: Cost,
         environment: &dyn Environment,
     ) -> Result<Self, Error> {
-        let folder = Folder::new(folder);
+        let folder = Folder::new(folder, environment.files());
         folder.make()?;
-        if folder.key().exists() || folder.database().exists() {
+        if folder.exists(&folder.key()) || folder.exists(&folder.database()) {
             return Err(Error::StoreExists(folder.path().to_owned()));
         }
-        if folder.unfinished().exists() {
+        if folder.exists(&folder.unfinished()) {
             // A creation was cut off before its key reached the disk.
             folder.set_aside()?;
         }
         let key: DatabaseKey = Zeroizing::new(random(environment)?);
         let unfinished = folder.unfinished();
-        drop(open_database(&unfinished, &key)?);
-        let salt = Folder::salt_of(&unfinished)?.ok_or_else(|| Error::DatabaseDamaged(unfinished.clone()))?;
+        drop(open_database(&folder, &unfinished, &key)?);
+        let salt = folder.salt_of(&unfinished)?.ok_or_else(|| Error::DatabaseDamaged(unfinished.clone()))?;
         folder.write_key(&KeyFile::wrap(&key, salt, passphrase, cost, environment)?)?;
         folder.rename(&unfinished, &folder.database())?;
-        let connection = open_database(&folder.database(), &key)?;
+        let connection = open_database(&folder, &folder.database(), &key)?;
         Ok(Self { connection, folder })
     }
 
     /// Opens the folder's store.
-    pub(crate) fn open(folder: &Path, passphrase: &str) -> Result<(Self, OpenReport), Error> {
-        let folder = Folder::new(folder);
+    pub(crate) fn open(
+        folder: &Path,
+        passphrase: &str,
+        environment: &dyn Environment,
+    ) -> Result<(Self, OpenReport), Error> {
+        let folder = Folder::new(folder, environment.files());
         let key_file = folder.read_key()?;
         let key = key_file.unwrap_key(passphrase).map_err(|why| folder.locked(why))?;
         let database = folder.database();
-        if !database.exists() {
+        if !folder.exists(&database) {
             // The key was written and the program killed before the last step of creation.
-            if !folder.unfinished().exists() {
+            if !folder.exists(&folder.unfinished()) {
                 return Err(Error::DatabaseMissing(database));
             }
             folder.rename(&folder.unfinished(), &database)?;
         }
-        match Folder::salt_of(&database)? {
+        match folder.salt_of(&database)? {
             None => return Err(Error::DatabaseDamaged(database)),
             Some(salt) if salt != key_file.database_salt => {
                 return Err(Error::DatabaseOfAnotherKey(database));
             }
             Some(_) => {}
         }
-        let connection = open_database(&database, &key)?;
+        let connection = open_database(&folder, &database, &key)?;
         if !ruhu_sqlite::quick_check(&connection)?.is_empty() {
             return Err(Error::DatabaseDamaged(database));
         }
@@ -106,7 +110,7 @@ impl Store {
         cost: Cost,
         environment: &dyn Environment,
     ) -> Result<(Self, OpenReport), Error> {
-        Folder::new(folder).set_aside()?;
+        Folder::new(folder, environment.files()).set_aside()?;
         let store = Self::create(folder, passphrase, cost, environment)?;
         let report = OpenReport { aside: store.folder.aside()?, began_anew: true };
         Ok((store, report))
@@ -142,7 +146,7 @@ impl Store {
     }
 }
 
-fn open_database(path: &Path, key: &DatabaseKey) -> Result<Connection, Error> {
+fn open_database(folder: &Folder, path: &Path, key: &DatabaseKey) -> Result<Connection, Error> {
     let explain = |error: OpenError| match error {
         // The key was unwrapped by an authenticated cipher and the file begins as it should: it is damage.
         OpenError::WrongKey | OpenError::NotADatabase | OpenError::Corrupt => {
@@ -155,7 +159,8 @@ fn open_database(path: &Path, key: &DatabaseKey) -> Result<Connection, Error> {
         other => Error::Open(other),
     };
     let key = Key32::new(**key);
-    let mut connection = ruhu_sqlite::open(path, Some(&key), Profile::Device).map_err(explain)?;
+    let (name, profile) = folder.for_sqlite(path);
+    let mut connection = ruhu_sqlite::open(&name, Some(&key), profile).map_err(explain)?;
     ruhu_sqlite::migrate(&mut connection, &MIGRATIONS).map_err(explain)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)

@@ -23,7 +23,7 @@ fn created() -> (TempDir, Store) {
 }
 
 fn opened(folder: &Path) -> Result<Store, Error> {
-    Store::open(folder, &passphrase()).map(|(store, _)| store)
+    Store::open(folder, &passphrase(), &HandEnvironment::new(1)).map(|(store, _)| store)
 }
 
 fn keep(store: &Store, text: &[u8]) {
@@ -61,7 +61,7 @@ fn an_empty_folder_holds_no_store() {
 fn a_wrong_passphrase_is_named() {
     let (folder, store) = created();
     drop(store);
-    assert!(matches!(Store::open(folder.path(), OTHER), Err(Error::WrongPassphrase)));
+    assert!(matches!(Store::open(folder.path(), OTHER, &HandEnvironment::new(1)), Err(Error::WrongPassphrase)));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_second_database_set_aside_does_not_replace_the_first() {
         let environment = HandEnvironment::new(number);
         drop(Store::open_aside(folder.path(), &passphrase(), TEST_COST, &environment).unwrap());
     }
-    let (_, report) = Store::open(folder.path(), &passphrase()).unwrap();
+    let (_, report) = Store::open(folder.path(), &passphrase(), &HandEnvironment::new(1)).unwrap();
     assert_eq!(report.aside.len(), 2);
     assert!(!report.began_anew);
 }
@@ -180,7 +180,7 @@ fn a_new_passphrase_rewrites_the_key_file_alone() {
     assert_eq!(fs::read(folder.path().join("ruhu.db")).unwrap(), before);
     drop(store);
     assert!(matches!(opened(folder.path()), Err(Error::WrongPassphrase)));
-    assert!(Store::open(folder.path(), OTHER).is_ok());
+    assert!(Store::open(folder.path(), OTHER, &HandEnvironment::new(1)).is_ok());
     assert!(!folder.path().join("ruhu.key.new").exists());
 }
 

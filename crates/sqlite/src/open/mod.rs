@@ -15,14 +15,14 @@ use crate::key::Key32;
 const PLAIN_HEADER: &[u8; 16] = b"SQLite format 3\0";
 /// Page size of every file SQLCipher 4 makes; a file that is no multiple of it was cut off.
 const PAGE_BYTES: u64 = 4_096;
-/// The browser's private file system has no shared memory, so no write-ahead log; `TRUNCATE` is as durable there.
-const JOURNAL_MODE: &str = if cfg!(target_family = "wasm") { "truncate" } else { "wal" };
 
 /// Who opens the file. The settings durability and privacy rest on are the same for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// One person's phone or terminal: small memory, nobody else at the file for long.
     Device,
+    /// One person's browser: as [`Profile::Device`], on a file system without shared memory.
+    Browser,
     /// A server: more memory, and maintenance commands that may hold the file for seconds.
     Server,
 }
@@ -32,7 +32,7 @@ impl Profile {
     /// maintenance command to finish its transaction.
     const fn busy_timeout(self) -> Duration {
         match self {
-            Self::Device => Duration::from_secs(5),
+            Self::Device | Self::Browser => Duration::from_secs(5),
             Self::Server => Duration::from_secs(30),
         }
     }
@@ -40,8 +40,18 @@ impl Profile {
     /// Size of the page cache in KiB. Decrypting a page again costs more than keeping it.
     const fn cache_kib(self) -> u32 {
         match self {
-            Self::Device => 8 * 1_024,
+            Self::Device | Self::Browser => 8 * 1_024,
             Self::Server => 64 * 1_024,
+        }
+    }
+
+    /// Where a transaction is kept until it is whole. With a write-ahead log a long reader never blocks the save
+    /// button, and a commit is one append and one sync. The log needs shared memory, which a browser's private file
+    /// system does not have; `TRUNCATE` is as durable there, with one connection.
+    const fn journal_mode(self) -> &'static str {
+        match self {
+            Self::Device | Self::Server => "wal",
+            Self::Browser => "truncate",
         }
     }
 }
@@ -57,7 +67,7 @@ pub fn open(path: &Path, key: Option<&Key32>, profile: Profile) -> Result<Connec
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, key, profile, flags)?;
     refuse_foreign(&connection)?;
-    journal(&connection)?;
+    journal(&connection, profile.journal_mode())?;
     Ok(connection)
 }
 
@@ -144,12 +154,10 @@ fn settings(connection: &Connection, profile: Profile) -> Result<(), OpenError> 
     Ok(())
 }
 
-/// Chooses the journal: with a write-ahead log a long reader never blocks the save button, and a commit is one
-/// append and one sync.
-fn journal(connection: &Connection) -> Result<(), OpenError> {
+fn journal(connection: &Connection, wanted: &'static str) -> Result<(), OpenError> {
     let found: String =
-        connection.pragma_update_and_check(None, "journal_mode", JOURNAL_MODE, |row| row.get(0))?;
-    if found == JOURNAL_MODE { Ok(()) } else { Err(OpenError::JournalMode { found, wanted: JOURNAL_MODE }) }
+        connection.pragma_update_and_check(None, "journal_mode", wanted, |row| row.get(0))?;
+    if found == wanted { Ok(()) } else { Err(OpenError::JournalMode { found, wanted }) }
 }
 
 /// What the file looked like before SQLite opened it. Absent where there is no file, or no file system to ask.
