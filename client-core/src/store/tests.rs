@@ -61,7 +61,10 @@ fn an_empty_folder_holds_no_store() {
 fn a_wrong_passphrase_is_named() {
     let (folder, store) = created();
     drop(store);
-    assert!(matches!(Store::open(folder.path(), OTHER, &HandEnvironment::new(1)), Err(Error::WrongPassphrase)));
+    assert!(matches!(
+        Store::open(folder.path(), OTHER, &HandEnvironment::new(1)),
+        Err(Error::WrongPassphrase)
+    ));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 mod command;
 mod demo;
 mod fuzz;
+mod power;
 mod setup;
 mod test;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,10 @@ enum Task {
     Test,
     /// Throws hostile changes at the admission gate, in release mode, for as long as wished
     Fuzz(fuzz::Fuzz),
+    /// Cuts the power of a server and a device at every moment of a session, in release mode
+    Power(power::Power),
+    /// Checks that the device's core compiles for the browser
+    Wasm,
 }
 
 fn main() -> ExitCode {
@@ -43,5 +49,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo(demo) => demo::show(&demo),
         Task::Test => test::run_all(),
         Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),
+        Task::Power(power) => power::run_example(&power),
+        Task::Wasm => wasm::check(),
     }
 }

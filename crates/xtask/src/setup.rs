@@ -28,6 +28,7 @@ pub(crate) fn check_tools() -> anyhow::Result<()> {
     )
 }
 
-fn is_root() -> bool {
+/// Whether packages can be installed.
+pub(crate) fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }

@@ -39,6 +39,7 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
             command: cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
         },
         Part { name: "documentation", command: docs },
+        Part { name: "the browser's core", command: itself(&["wasm"])? },
     ];
     if exists("cargo-deny") {
         parts.push(Part {
@@ -49,6 +50,13 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
         println!("skipped: licences and bans (cargo-deny is not installed: cargo install cargo-deny)");
     }
     run_parts(parts)
+}
+
+/// Another task of this program.
+fn itself(arguments: &[&str]) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments);
+    Ok(command)
 }
 
 fn print_times(times: &[(&str, Duration)]) {

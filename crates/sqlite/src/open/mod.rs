@@ -155,8 +155,7 @@ fn settings(connection: &Connection, profile: Profile) -> Result<(), OpenError> 
 }
 
 fn journal(connection: &Connection, wanted: &'static str) -> Result<(), OpenError> {
-    let found: String =
-        connection.pragma_update_and_check(None, "journal_mode", wanted, |row| row.get(0))?;
+    let found: String = connection.pragma_update_and_check(None, "journal_mode", wanted, |row| row.get(0))?;
     if found == wanted { Ok(()) } else { Err(OpenError::JournalMode { found, wanted }) }
 }
 
