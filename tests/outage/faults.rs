@@ -44,6 +44,8 @@ pub(crate) fn fail(
     // The programs end and are started again.
     server.kill();
     device.kill();
-    examine(&server, &device, profile, &session.facts, &session.facts)?;
+    let examined = examine(&server, &device, profile, &session.facts, &session.facts);
+    let last = session.facts.last().map(|(_, fact)| fact);
+    examined.map_err(|trouble| format!("{trouble}; the session ended with {ended:?} after {last:?}"))?;
     Ok(ended.err())
 }

@@ -62,7 +62,10 @@ impl Store {
         }
         let key: DatabaseKey = Zeroizing::new(random(environment)?);
         let unfinished = folder.unfinished();
-        drop(open_database(&folder, &unfinished, &key)?);
+        let connection = open_database(&folder, &unfinished, &key)?;
+        // Closing folds the log in too, but keeps silent when it fails, and a log does not follow a rename.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))?;
+        drop(connection);
         let salt = folder.salt_of(&unfinished)?.ok_or_else(|| Error::DatabaseDamaged(unfinished.clone()))?;
         folder.write_key(&KeyFile::wrap(&key, salt, passphrase, cost, environment)?)?;
         folder.rename(&unfinished, &folder.database())?;
