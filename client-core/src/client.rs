@@ -21,6 +21,8 @@ pub struct Client {
     identity: Option<Identity>,
     /// 8 random bytes of this opening: every change written through it is by an actor of its own.
     pub(crate) opening: [u8; 8],
+    /// When the nonce held came, by the monotonic clock; none when that was not in this run.
+    pub(crate) nonce_ms: Option<u64>,
     report: OpenReport,
 }
 
@@ -82,7 +84,7 @@ impl Client {
     fn begin(store: Store, report: OpenReport, environment: Box<dyn Environment>) -> Result<Self, Error> {
         let identity = Identity::load(store.read())?;
         let opening = random(environment.as_ref())?;
-        Ok(Self { store, environment, identity, opening, report })
+        Ok(Self { store, environment, identity, opening, nonce_ms: None, report })
     }
 
     /// What was found besides the store when it was opened.

@@ -1,7 +1,8 @@
 //! The transport over real HTTP: reqwest, with rustls on ring.
 //!
 //! There is no limit on the whole time of a request, only on time without progress: on a weak link a
-//! slow request that moves is worth more than a fresh one.
+//! slow request that moves is worth more than a fresh one. How much of a body has left the machine cannot
+//! be seen from here, so until the answer begins a request is given as long as the slowest link would take.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,13 +10,16 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::crypto::ring;
+use tokio::time::timeout;
 
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long an answer may stand still.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection may stand still.
+const STALL: Duration = Duration::from_secs(60);
+/// Bytes a second of a link that is as good as none (4 kbit/s): a body that moves no faster has stood still.
+const SLOWEST: u64 = 512;
 /// How long a connection may be idle and still be used again.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// The largest answer taken, bytes: far above what a session asks for in one request.
@@ -26,6 +30,23 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub struct HttpTransport {
     base: Url,
     client: reqwest::Client,
+    patience: Patience,
+}
+
+/// How long to wait for something to move.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    stall: Duration,
+    /// Bytes a second.
+    slowest: u64,
+}
+
+impl Patience {
+    /// How long an answer to a body of so many bytes may take to begin.
+    fn until_answer(self, body_bytes: usize) -> Duration {
+        let upload_ms = (body_bytes as u64).saturating_mul(1000) / self.slowest.max(1);
+        self.stall.saturating_add(Duration::from_millis(upload_ms))
+    }
 }
 
 impl HttpTransport {
@@ -54,7 +75,6 @@ impl HttpTransport {
         let _ = ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
         let insecure = |error: reqwest::Error| TransportError::Insecure(error.to_string());
@@ -66,7 +86,8 @@ impl HttpTransport {
         } else {
             builder = builder.https_only(true);
         }
-        Ok(Self { base, client: builder.build().map_err(insecure)? })
+        let patience = Patience { stall: STALL, slowest: SLOWEST };
+        Ok(Self { base, client: builder.build().map_err(insecure)?, patience })
     }
 
     fn url(&self, path: &str) -> Result<Url, TransportError> {
@@ -82,7 +103,9 @@ impl Transport for HttpTransport {
         for (name, value) in &request.headers {
             outgoing = outgoing.header(*name, value);
         }
-        let mut response = outgoing.body(request.body).send().await.map_err(|error| explain(&error))?;
+        let wait = self.patience.until_answer(request.body.len());
+        let answered = timeout(wait, outgoing.body(request.body).send()).await;
+        let mut response = answered.map_err(|_| TransportError::Stalled)?.map_err(|error| explain(&error))?;
         let mut answer = HttpResponse {
             status: response.status().as_u16(),
             headers: texts(response.headers()),
@@ -90,7 +113,8 @@ impl Transport for HttpTransport {
             whole: false,
         };
         loop {
-            match response.chunk().await {
+            let Ok(chunk) = timeout(self.patience.stall, response.chunk()).await else { return Ok(answer) };
+            match chunk {
                 Ok(Some(chunk)) if answer.body.len() + chunk.len() > ANSWER_BYTES_MAX => {
                     return Err(TransportError::TooLarge);
                 }
@@ -218,6 +242,52 @@ mod tests {
         let address = answers(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc");
         let answer = asked(&format!("http://{address}")).await.unwrap();
         assert_eq!((answer.body.as_slice(), answer.whole), (b"abc".as_slice(), false));
+    }
+
+    /// A server that reads a request's body in small pieces, one each `pause`, and then answers; with no
+    /// pause it reads nothing at all. Its address.
+    fn reads_slowly(pause: Option<Duration>, body_bytes: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let Some(pause) = pause else {
+                let (_wait, hold) = std::sync::mpsc::channel::<()>();
+                let _ = hold.recv_timeout(Duration::from_secs(20));
+                return;
+            };
+            let (_wait, tick) = std::sync::mpsc::channel::<()>();
+            let (mut read, mut piece) = (0, [0; 1024]);
+            while read < body_bytes {
+                let _ = tick.recv_timeout(pause);
+                read += stream.read(&mut piece).unwrap();
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_slow_upload_that_moves_is_waited_for_and_one_that_stands_still_is_not() {
+        const BODY: usize = 30 * 1024;
+        let patience = Patience { stall: Duration::from_millis(100), slowest: 20 * 1024 };
+        let post = async |address: String| {
+            let transport = HttpTransport { patience, ..HttpTransport::new(&address).unwrap() };
+            let (method, path) = ("POST", "/v1/sync".to_owned());
+            transport.send(HttpRequest { method, path, headers: Vec::new(), body: vec![7; BODY] }).await
+        };
+        // 30 pieces at 10 ms each are three times what the bare stall allows.
+        let moving = post(reads_slowly(Some(Duration::from_millis(10)), BODY)).await.unwrap();
+        assert_eq!(moving.body, b"ok");
+        assert_eq!(post(reads_slowly(None, BODY)).await, Err(TransportError::Stalled));
+    }
+
+    #[test]
+    fn thirty_kilobytes_at_twenty_kilobits_are_well_within_patience() {
+        let patience = Patience { stall: STALL, slowest: SLOWEST };
+        let upload = Duration::from_secs(30 * 1024 * 8 / 20_000);
+        assert!(patience.until_answer(30 * 1024) > 4 * upload);
+        assert_eq!(patience.until_answer(0), STALL);
     }
 
     #[tokio::test]

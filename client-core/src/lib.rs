@@ -7,6 +7,7 @@ mod edit;
 mod enrol;
 mod env;
 mod error;
+mod exchange;
 mod files;
 mod folder;
 #[cfg(not(target_arch = "wasm32"))]

@@ -90,6 +90,7 @@ impl<'a> Receiver<'a> {
             Commit::Relayed(relayed) => self.relayed(relayed),
             Commit::Decision(decision) => self.decision(decision),
             Commit::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
+            Commit::VectorWanted(village) => village::forget_cursor(self.tx, *village),
             Commit::Village(_) => Ok(()),
         }
     }
@@ -229,15 +230,18 @@ impl<'a> Receiver<'a> {
     }
 
     fn keys(&mut self, keys: &VillageKeys) -> Result<(), Error> {
-        if !village::keep_search_key(self.tx, keys.village, &keys.search_key.0)? {
+        if !village::is_known(self.tx, keys.village)? {
             return self.put_aside("keys", "unknown_village", &keys.village.to_string(), &[]);
+        }
+        if let Some(search_key) = &keys.search_key {
+            village::keep_search_key(self.tx, keys.village, &search_key.0)?;
         }
         for (household, key) in &keys.households {
             if !village::keep_key(self.tx, keys.village, *household, &key.0)? {
                 self.put_aside("keys", "other_key", &household.to_string(), &[])?;
             }
         }
-        Ok(())
+        village::move_keys(self.tx, keys.village, self.identity.epoch, keys.given)
     }
 
     fn relayed(&mut self, relayed: &Relayed) -> Result<(), Error> {

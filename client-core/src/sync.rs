@@ -4,35 +4,25 @@
 //! No statement of the database is open while a request is under way. Whatever an answer brought is one
 //! transaction, so a kill between any two steps loses nothing and repeats little.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ruhu_survey::id::VillageId;
-use ruhu_sync::authenticate::{
-    HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest,
-};
 use ruhu_sync::frame::WireError;
 use ruhu_sync::request::Hello;
 use ruhu_sync::session::{self, Commit, Outcome, RequestPlan, Session, Step, Summary, VillageSummary};
 use ruhu_sync::{FrameReader, KeyBytes, PROTOCOL_VERSION, ResponseFrame, encode_all};
 use rusqlite::{Connection, params};
-use sha2::{Digest, Sha256};
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::identity::Identity;
-use crate::problem::{code, refusal};
+use crate::exchange::{Moved, nonce_is_unknown};
+use crate::problem::refusal;
 use crate::receive::{Receiver, Taken};
 use crate::store::batch::{self, DOCUMENT_SCHEMA, Seal};
 use crate::store::meta::{self, Fact};
 use crate::store::set_aside::{self, Item};
 use crate::store::village;
-use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
+use crate::transport::{HttpResponse, Transport, TransportError};
 
 const SYNC_PATH: &str = "/v1/sync";
-const NONCE_PATH: &str = "/v1/nonces";
-/// The problem code of a request whose nonce the server has forgotten.
-const NONCE_UNKNOWN: &str = "nonce_unknown";
-const CONTENT_TYPE: &str = "application/octet-stream";
 
 /// How far a sync has come. Counted in receipts and stored batches, never guessed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +65,8 @@ pub struct SyncReport {
     pub waiting: u64,
     /// Requests made to the sync address.
     pub requests: u64,
+    /// How many of them went on where a cut had left the one before.
+    pub resumed: u64,
     /// Bytes of request bodies.
     pub sent_bytes: u64,
     /// Bytes of response bodies.
@@ -92,6 +84,7 @@ struct Tally {
     requests: u64,
     sent_bytes: u64,
     got_bytes: u64,
+    resumed: u64,
     /// The last refusal of a request that was worth trying again.
     busy: Option<Error>,
 }
@@ -141,6 +134,7 @@ impl Client {
             set_aside: tally.set_aside,
             waiting: self.waiting()?,
             requests: tally.requests,
+            resumed: tally.resumed,
             sent_bytes: tally.sent_bytes,
             got_bytes: tally.got_bytes,
             mismatched: mismatched.map(|village| village.id).collect(),
@@ -187,7 +181,9 @@ impl Client {
                 villages.push(VillageSummary {
                     village: village.id,
                     cursor: village::cursor(tx, village.id)?,
+                    keys_given: village::keys_given(tx, village.id)?,
                     vector: batch::tips(tx, village.id)?,
+                    above: batch::tips_above(tx, village.id)?,
                     unsent: batch::unsent(tx, village.id)?,
                     keys: village::keys_waiting(tx, village.id)?,
                 });
@@ -206,9 +202,14 @@ impl Client {
         tally: &mut Tally,
     ) -> Result<Answered, Error> {
         let body = self.body(plan)?;
-        tally.requests += 1;
-        tally.sent_bytes += body.len() as u64;
-        let response = match self.signed_post(transport, SYNC_PATH, body).await? {
+        let mut moved = Moved::default();
+        let batches = plan.batch_count();
+        let is_enough = |response: &HttpResponse| has_settled(response, batches);
+        let answer = self.exchange(transport, SYNC_PATH, &body, is_enough, &mut moved).await;
+        tally.requests += moved.requests;
+        tally.sent_bytes += moved.sent_bytes;
+        tally.resumed += moved.resumed;
+        let response = match answer? {
             Ok(response) => response,
             Err(error) => return Ok(Answered::Failed(session_error(&error))),
         };
@@ -217,7 +218,7 @@ impl Client {
             200 => Ok(read_frames(&response)),
             // A refusal that was cut off says nothing.
             _ if !response.whole => Ok(Answered::Failed(session::TransportError::Cut)),
-            401 if code(&response).as_deref() == Some(NONCE_UNKNOWN) => {
+            401 if nonce_is_unknown(&response) => {
                 tally.busy = Some(refusal(&response));
                 Ok(Answered::Failed(session::TransportError::Busy))
             }
@@ -241,7 +242,6 @@ impl Client {
                 device: identity.device(),
                 schema: DOCUMENT_SCHEMA,
                 checkpoint_size: anchor.size,
-                checkpoint_root: anchor.root,
             };
             let key = |household| village::key_bytes(tx, household).map(KeyBytes);
             let bytes = |id| {
@@ -250,51 +250,6 @@ impl Client {
             };
             Ok(encode_all(&plan.frames(hello, key, bytes)?))
         })
-    }
-
-    /// Posts a signed body. A nonce that the server does not know any more is replaced once.
-    async fn signed_post(
-        &mut self,
-        transport: &impl Transport,
-        path: &'static str,
-        body: Vec<u8>,
-    ) -> Result<Result<HttpResponse, TransportError>, Error> {
-        let digest: [u8; 32] = Sha256::digest(&body).into();
-        let mut nonce = match self.held_nonce()? {
-            Some(nonce) => nonce,
-            None => match fetch_nonce(transport).await? {
-                Ok(nonce) => nonce,
-                Err(error) => return Ok(Err(error)),
-            },
-        };
-        for attempt in 0..2 {
-            let request = sign(self.identity()?, path, &nonce, &digest, body.clone());
-            let response = match transport.send(request).await {
-                Ok(response) => response,
-                Err(error) => {
-                    // Whether the server used the nonce up is not known.
-                    self.keep_nonce("")?;
-                    return Ok(Err(error));
-                }
-            };
-            let fresh = response.header(HEADER_NONCE).unwrap_or_default().to_owned();
-            self.keep_nonce(&fresh)?;
-            let unknown = response.status == 401 && code(&response).as_deref() == Some(NONCE_UNKNOWN);
-            if !unknown || attempt == 1 || fresh.is_empty() {
-                return Ok(Ok(response));
-            }
-            nonce = fresh;
-        }
-        Ok(Err(TransportError::Cut))
-    }
-
-    fn held_nonce(&self) -> Result<Option<String>, Error> {
-        let held = meta::get(self.store.read(), Fact::Nonce)?.unwrap_or_default();
-        Ok(String::from_utf8(held).ok().filter(|nonce| !nonce.is_empty()))
-    }
-
-    fn keep_nonce(&mut self, nonce: &str) -> Result<(), Error> {
-        self.store.write(|tx| meta::set(tx, Fact::Nonce, nonce.as_bytes()))
     }
 
     /// Takes in the commits of one answer in one transaction.
@@ -416,39 +371,13 @@ fn held_note(connection: &Connection, epoch: ruhu_survey::id::EpochId) -> Result
     Ok(statement.query_row([epoch.as_bytes()], |row| row.get(0))?)
 }
 
-/// Asks for a nonce.
-async fn fetch_nonce(transport: &impl Transport) -> Result<Result<String, TransportError>, Error> {
-    let request =
-        HttpRequest { method: "POST", path: NONCE_PATH.to_owned(), headers: Vec::new(), body: Vec::new() };
-    let response = match transport.send(request).await {
-        Ok(response) => response,
-        Err(error) => return Ok(Err(error)),
-    };
-    if !response.whole {
-        return Ok(Err(TransportError::Cut));
-    }
-    if !(200..300).contains(&response.status) {
-        return Err(refusal(&response));
-    }
-    let text = String::from_utf8_lossy(&response.body).trim().to_owned();
-    let nonce = response.header(HEADER_NONCE).map_or(text, ToOwned::to_owned);
-    if nonce.is_empty() { Err(Error::Answer("the nonce is empty".to_owned())) } else { Ok(Ok(nonce)) }
-}
-
-fn sign(identity: &Identity, path: &str, nonce: &str, body_sha256: &[u8; 32], body: Vec<u8>) -> HttpRequest {
-    let digest = request_digest("POST", path, nonce, body_sha256);
-    let signature = identity.key.sign(REQUEST_DOMAIN, &digest);
-    HttpRequest {
-        method: "POST",
-        path: path.to_owned(),
-        headers: vec![
-            ("content-type", CONTENT_TYPE.to_owned()),
-            (HEADER_DEVICE, identity.device().to_string()),
-            (HEADER_NONCE, nonce.to_owned()),
-            (HEADER_SIGNATURE, STANDARD.encode(signature.0)),
-        ],
-        body,
-    }
+/// Whether an answer that was cut says of each batch of its request what became of it: what follows is given
+/// again for the asking, and the cursor moves with it.
+fn has_settled(response: &HttpResponse, batches: usize) -> bool {
+    let Answered::Frames(frames, _) = read_frames(response) else { return false };
+    let settles =
+        |frame: &&ResponseFrame| matches!(frame, ResponseFrame::Receipt(_) | ResponseFrame::BatchProblem(_));
+    frames.iter().filter(settles).count() >= batches && frames.len() > batches
 }
 
 /// The frames of an answer as far as they can be read.

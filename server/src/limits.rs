@@ -33,6 +33,12 @@ pub const HEADER_SECONDS_MAX: u64 = 60;
 /// Requests under way at once, beyond which a request is told to come back.
 pub const REQUESTS_AT_ONCE_MAX: usize = 256;
 
+/// Milliseconds for which the bytes of a request that was cut are kept.
+pub const HELD_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Bytes of requests that have ended which are kept in memory, in case their answers were lost.
+pub const HELD_IN_MEMORY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Nonces kept at once; beyond them the oldest are forgotten.
 pub const NONCES_MAX: usize = 100_000;
 

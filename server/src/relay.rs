@@ -18,7 +18,7 @@ pub struct Asked {
     pub village: VillageId,
     /// How far it was given the feed.
     pub cursor: Option<Cursor>,
-    /// The tips of the chains it holds.
+    /// The tips of the chains it holds, as far as the cursor does not stand for them.
     pub vector: BTreeSet<ChainTip>,
     /// The batches that came with the question.
     pub sent: BTreeSet<BatchId>,
@@ -43,6 +43,9 @@ pub struct Relay {
     pub more: bool,
     /// Whether entries after the cursor wait for the belt: settle it and ask again.
     pub unsettled: bool,
+    /// Whether the cursor that was asked with means nothing here. Then nothing is given: the device is to ask
+    /// without it, with its whole vector.
+    pub vector_wanted: bool,
 }
 
 /// One entry of a feed.

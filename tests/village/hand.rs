@@ -154,13 +154,12 @@ impl Hand {
             device: self.certificate.device(),
             schema: 1,
             checkpoint_size: 0,
-            checkpoint_root: ruhu_ledger::tree::EMPTY_ROOT,
         }
     }
 
     /// The body of a request about one village with these batches.
     pub(crate) fn body(&self, village: VillageId, batches: &[Vec<u8>]) -> Vec<u8> {
-        let query = VillageQuery { village, cursor: None, vector: BTreeSet::new() };
+        let query = VillageQuery { village, cursor: None, keys_given: 0, vector: BTreeSet::new() };
         let mut frames = vec![RequestFrame::Hello(self.hello()), RequestFrame::Village(query)];
         frames.extend(batches.iter().cloned().map(RequestFrame::Batch));
         encode_all(&frames)

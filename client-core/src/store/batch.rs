@@ -207,12 +207,28 @@ pub(crate) fn anchor(connection: &Connection, epoch: EpochId) -> Result<Anchor, 
 
 /// The tips of all chains of a village, as far as the server has receipted them.
 pub(crate) fn tips(connection: &Connection, village: VillageId) -> Result<BTreeSet<ChainTip>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT b.device, b.number, b.id FROM batch b
+    let all = "SELECT b.device, b.number, b.id FROM batch b
          WHERE b.village = ?1 AND b.state = 2 AND NOT EXISTS (
              SELECT 1 FROM batch n WHERE n.village = b.village AND n.device = b.device
-                 AND n.number = b.number + 1 AND n.previous = b.id AND n.state = 2)",
-    )?;
+                 AND n.number = b.number + 1 AND n.previous = b.id AND n.state = 2)";
+    read_tips(connection, village, all)
+}
+
+/// Those tips that the village's cursor is not known to stand for.
+pub(crate) fn tips_above(connection: &Connection, village: VillageId) -> Result<BTreeSet<ChainTip>, Error> {
+    let above = "SELECT b.device, b.number, b.id FROM batch b
+         WHERE b.village = ?1 AND b.above_cursor = 1 AND b.state = 2 AND NOT EXISTS (
+             SELECT 1 FROM batch n WHERE n.village = b.village AND n.device = b.device
+                 AND n.number = b.number + 1 AND n.previous = b.id AND n.state = 2)";
+    read_tips(connection, village, above)
+}
+
+fn read_tips(
+    connection: &Connection,
+    village: VillageId,
+    select: &'static str,
+) -> Result<BTreeSet<ChainTip>, Error> {
+    let mut statement = connection.prepare_cached(select)?;
     let rows = statement.query_map([village.as_bytes()], |row| {
         let device = DeviceId::from_bytes(row.get(0)?);
         Ok(ChainTip::at(device, number(row.get(1)?), &BatchId(row.get(2)?)))
@@ -282,7 +298,7 @@ pub(crate) fn received_ms(connection: &Connection, row: i64) -> Result<i64, Erro
 
 /// Queues every batch again: the server lives a new epoch and may have lost any of them.
 pub(crate) fn queue_all_again(connection: &Connection) -> Result<(), Error> {
-    connection.execute("UPDATE batch SET state = 1 WHERE state = 2", [])?;
+    connection.execute("UPDATE batch SET state = 1, above_cursor = 1 WHERE state = 2", [])?;
     connection.execute("UPDATE household_key SET uploaded = 0 WHERE founded = 1", [])?;
     Ok(())
 }
@@ -333,7 +349,8 @@ pub(crate) fn queue_again(
 ) -> Result<(), Error> {
     connection
         .prepare_cached(
-            "UPDATE batch SET state = 1 WHERE village = ?1 AND device = ?2 AND number >= ?3 AND state = 2",
+            "UPDATE batch SET state = 1, above_cursor = 1
+             WHERE village = ?1 AND device = ?2 AND number >= ?3 AND state = 2",
         )?
         .execute(params![village.as_bytes(), device.as_bytes(), i64::try_from(from).unwrap_or(i64::MAX)])?;
     Ok(())

@@ -24,8 +24,10 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::key_file::{Cost, DatabaseKey, KeyFile};
 
-const MIGRATIONS: Migrations =
-    Migrations(&[("001_device", include_str!("../../../schemas/sql/client/001_device.sql"))]);
+const MIGRATIONS: Migrations = Migrations(&[
+    ("001_device", include_str!("../../../schemas/sql/client/001_device.sql")),
+    ("002_thrift", include_str!("../../../schemas/sql/client/002_thrift.sql")),
+]);
 
 /// What was found when a store was opened, besides the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -90,18 +90,59 @@ pub(crate) fn cursor(connection: &Connection, village: VillageId) -> Result<Opti
     Ok(found.and_then(cursor))
 }
 
-pub(crate) fn move_cursor(connection: &Connection, village: VillageId, cursor: Cursor) -> Result<(), Error> {
+/// The number of the last of a village's keys that was given; it counts only beside a cursor.
+pub(crate) fn keys_given(connection: &Connection, village: VillageId) -> Result<u64, Error> {
+    let mut statement = connection.prepare_cached("SELECT keys_given FROM village WHERE village = ?1")?;
+    let found = statement.query_row([village.as_bytes()], |row| row.get(0)).optional()?;
+    Ok(found.map_or(0, number))
+}
+
+/// Notes that the keys of a village up to a number were given. On a first sync they come before anything
+/// else of the feed, so the cursor stands before its beginning.
+pub(crate) fn move_keys(
+    connection: &Connection,
+    village: VillageId,
+    epoch: EpochId,
+    given: u64,
+) -> Result<(), Error> {
+    if cursor(connection, village)?.is_none_or(|cursor| cursor.epoch != epoch) {
+        move_cursor(connection, village, Cursor { epoch, number: 0 })?;
+    }
     connection
-        .prepare_cached("UPDATE village SET cursor_epoch = ?2, cursor = ?3 WHERE village = ?1")?
-        .execute(params![
-            village.as_bytes(),
-            cursor.epoch.as_bytes(),
-            i64::try_from(cursor.number).unwrap_or(i64::MAX)
-        ])?;
+        .prepare_cached("UPDATE village SET keys_given = ?2 WHERE village = ?1")?
+        .execute(params![village.as_bytes(), i64::try_from(given).unwrap_or(i64::MAX)])?;
     Ok(())
 }
 
-/// Notes that the feed of a village was given to its end, and whether the fingerprints agree.
+/// Moves the cursor; it stands for the relayed batches up to its number.
+pub(crate) fn move_cursor(connection: &Connection, village: VillageId, cursor: Cursor) -> Result<(), Error> {
+    let at = i64::try_from(cursor.number).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("UPDATE village SET cursor_epoch = ?2, cursor = ?3 WHERE village = ?1")?
+        .execute(params![village.as_bytes(), cursor.epoch.as_bytes(), at])?;
+    connection
+        .prepare_cached(
+            "UPDATE batch SET above_cursor = 0 WHERE village = ?1 AND above_cursor = 1 AND sequence <= ?2",
+        )?
+        .execute(params![village.as_bytes(), at])?;
+    Ok(())
+}
+
+/// Forgets a cursor that means nothing to the server: the next request carries the whole vector.
+pub(crate) fn forget_cursor(connection: &Connection, village: VillageId) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "UPDATE village SET cursor_epoch = NULL, cursor = 0, keys_given = 0 WHERE village = ?1",
+        )?
+        .execute([village.as_bytes()])?;
+    connection
+        .prepare_cached("UPDATE batch SET above_cursor = 1 WHERE village = ?1")?
+        .execute([village.as_bytes()])?;
+    Ok(())
+}
+
+/// Notes that the feed of a village was given to its end, and whether the fingerprints agree. The cursor
+/// stands for every batch that has a receipt by now.
 pub(crate) fn caught_up(
     connection: &Connection,
     village: VillageId,
@@ -112,6 +153,11 @@ pub(crate) fn caught_up(
     connection
         .prepare_cached("UPDATE village SET synced_ms = ?2, mismatch_ms = ?3 WHERE village = ?1")?
         .execute(params![village.as_bytes(), now_ms, mismatch])?;
+    connection
+        .prepare_cached(
+            "UPDATE batch SET above_cursor = 0 WHERE village = ?1 AND above_cursor = 1 AND state = 2",
+        )?
+        .execute([village.as_bytes()])?;
     Ok(())
 }
 
@@ -126,16 +172,16 @@ pub(crate) fn search_key(
     Ok(found.flatten().map(Zeroizing::new))
 }
 
-/// Keeps the key of a village's search tags; `false` when the village is not known.
+/// Keeps the key of a village's search tags.
 pub(crate) fn keep_search_key(
     connection: &Connection,
     village: VillageId,
     key: &[u8; 32],
-) -> Result<bool, Error> {
-    let changed = connection
+) -> Result<(), Error> {
+    connection
         .prepare_cached("UPDATE village SET search_key = ?2 WHERE village = ?1")?
         .execute(params![village.as_bytes(), key])?;
-    Ok(changed > 0)
+    Ok(())
 }
 
 /// The key of a household's private values.

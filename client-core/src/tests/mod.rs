@@ -1,6 +1,7 @@
 //! Devices that work and sync with a server in memory.
 
 mod laws;
+mod resuming;
 mod server;
 mod syncing;
 mod working;

@@ -35,6 +35,14 @@ pub(super) enum Fault {
     LosesTheAnswer,
     /// Breaks the connection after so many bytes of the answer.
     CutsAfter(usize),
+    /// Breaks the connection after so many bytes of the request, and keeps them.
+    CutsTheRequestAfter(usize),
+    /// Breaks the connection inside the request, and keeps nothing.
+    SwallowsTheRequest,
+    /// Has something else in the place of what it kept of a request.
+    HoldsOtherBytes,
+    /// Has forgotten what it kept of a request just after it said that it has it.
+    ForgetsWhatItHeld,
     /// Cannot be reached.
     IsDown,
     /// Has forgotten every nonce.
@@ -71,6 +79,10 @@ struct State {
     nonces: BTreeSet<String>,
     nonce: u64,
     faults: Vec<Fault>,
+    /// The last request: its id and its bytes.
+    held: (String, Vec<u8>),
+    /// How many bytes of a body came with the last sync request.
+    last_body: usize,
     refuse: BTreeMap<ChangeHash, Verdict>,
     refuse_next: Option<Verdict>,
 }
@@ -158,6 +170,15 @@ impl FakeServer {
         self.state.lock().unwrap().receipts.len()
     }
 
+    pub(super) fn last_body(&self) -> u64 {
+        self.state.lock().unwrap().last_body as u64
+    }
+
+    /// Whether everything that it was told to do wrong was done.
+    pub(super) fn has_no_faults_left(&self) -> bool {
+        self.state.lock().unwrap().faults.is_empty()
+    }
+
     pub(super) fn keys(&self) -> usize {
         self.state.lock().unwrap().keys.len()
     }
@@ -233,24 +254,63 @@ impl FakeServer {
     }
 
     fn sync(&self, request: &HttpRequest, fault: Option<Fault>) -> HttpResponse {
-        let fresh = self.nonce();
-        let header = |name: &str| {
-            let found = request.headers.iter().find(|(found, _)| *found == name);
-            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        let fresh = [("ruhu-nonce", self.nonce())];
+        self.state.lock().unwrap().last_body = request.body.len();
+        let Some(body) = self.whole_body(request, fault) else {
+            return problem(409, "request_not_held", &fresh);
         };
-        let nonce = header("ruhu-nonce");
-        if !self.state.lock().unwrap().nonces.remove(&nonce) {
-            let body = br#"{"code":"nonce_unknown","status":401,"title":"the nonce is not known"}"#;
-            return answer(401, body.to_vec(), &[("ruhu-nonce", fresh)]);
+        if let Err((status, code)) = self.check(request, &body) {
+            return problem(status, code, &fresh);
         }
-        let device: DeviceId = header("ruhu-device").parse().unwrap();
+        self.state.lock().unwrap().held = (header(request, "ruhu-request"), body.clone());
+        answer(200, encode_all(&self.frames(&body, fault)), &fresh)
+    }
+
+    /// The body of a request with what was kept of its beginning.
+    fn whole_body(&self, request: &HttpRequest, fault: Option<Fault>) -> Option<Vec<u8>> {
+        let offset: usize = header(request, "ruhu-offset").parse().unwrap_or(0);
+        let (id, held) = self.state.lock().unwrap().held.clone();
+        let fits = offset == 0 || (id == header(request, "ruhu-request") && held.len() >= offset);
+        let mut before =
+            (fits && fault != Some(Fault::ForgetsWhatItHeld)).then(|| held[..offset].to_vec())?;
+        if fault == Some(Fault::HoldsOtherBytes) {
+            before[0] ^= 1;
+        }
+        Some([before, request.body.clone()].concat())
+    }
+
+    /// Checks nonce and signature.
+    fn check(&self, request: &HttpRequest, body: &[u8]) -> Result<(), (u16, &'static str)> {
+        let nonce = header(request, "ruhu-nonce");
+        if !self.state.lock().unwrap().nonces.remove(&nonce) {
+            return Err((401, "nonce_unknown"));
+        }
+        let device: DeviceId = header(request, "ruhu-device").parse().unwrap();
         let certificate = self.state.lock().unwrap().certificates.get(&device).cloned().unwrap();
-        let digest = request_digest("POST", &request.path, &nonce, &Sha256::digest(&request.body).into());
-        let signature = base64::engine::general_purpose::STANDARD.decode(header("ruhu-signature")).unwrap();
-        let signature = ruhu_ledger::signature::Signature(signature.try_into().unwrap());
-        certificate.statement.key.verify_strict(REQUEST_DOMAIN, &digest, &signature).unwrap();
-        let frames = self.frames(&request.body, fault);
-        answer(200, encode_all(&frames), &[("ruhu-nonce", fresh)])
+        let digest = request_digest(request.method, &request.path, &nonce, &Sha256::digest(body).into());
+        let signature = base64::engine::general_purpose::STANDARD.decode(header(request, "ruhu-signature"));
+        let signature = ruhu_ledger::signature::Signature(signature.unwrap().try_into().unwrap());
+        let verified = certificate.statement.key.verify_strict(REQUEST_DOMAIN, &digest, &signature);
+        verified.map_err(|_| (401, "signature_invalid"))
+    }
+
+    /// Says how much it kept of a request.
+    fn held(&self, request: &HttpRequest) -> HttpResponse {
+        let fresh = [("ruhu-nonce", self.nonce())];
+        if let Err((status, code)) = self.check(request, &[]) {
+            return problem(status, code, &fresh);
+        }
+        let (id, bytes) = self.state.lock().unwrap().held.clone();
+        let bytes = if request.path.ends_with(&id) && !id.is_empty() { bytes.len() } else { 0 };
+        answer(200, format!("{{\"bytes\":{bytes}}}").into_bytes(), &fresh)
+    }
+
+    /// Breaks off inside a request, and keeps so many bytes of it.
+    fn cut(&self, request: &HttpRequest, bytes: usize) {
+        let body = self.whole_body(request, None).unwrap_or_default();
+        let offset = body.len() - request.body.len();
+        let kept = body[..(offset + bytes).min(body.len())].to_vec();
+        self.state.lock().unwrap().held = (header(request, "ruhu-request"), kept);
     }
 
     fn frames(&self, body: &[u8], fault: Option<Fault>) -> Vec<ResponseFrame> {
@@ -341,7 +401,8 @@ impl FakeServer {
         let village = query.village;
         answers.push(ResponseFrame::VillageKeys(VillageKeys {
             village,
-            search_key: KeyBytes([5; 32]),
+            given: 1 + state.keys.len() as u64,
+            search_key: Some(KeyBytes([5; 32])),
             households: state.keys.clone(),
         }));
         let from = query.cursor.map_or(0, |cursor| cursor.number);
@@ -407,6 +468,16 @@ fn open_changes(state: &State, village: VillageId) -> Vec<(ChangeHash, BatchId)>
     open
 }
 
+fn header(request: &HttpRequest, name: &str) -> String {
+    let found = request.headers.iter().find(|(found, _)| *found == name);
+    found.map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+fn problem(status: u16, code: &str, headers: &[(&str, String)]) -> HttpResponse {
+    let body = format!(r#"{{"code":"{code}","status":{status},"title":"{code}"}}"#);
+    answer(status, body.into_bytes(), headers)
+}
+
 fn answer(status: u16, body: Vec<u8>, headers: &[(&str, String)]) -> HttpResponse {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     HttpResponse { status, headers, body, whole: true }
@@ -417,8 +488,16 @@ impl Transport for FakeServer {
         if request.path == "/v1/nonces" {
             return Ok(answer(200, self.nonce().into_bytes(), &[]));
         }
+        if request.method == "GET" {
+            return Ok(self.held(&request));
+        }
         let fault = self.state.lock().unwrap().faults.pop();
         match fault {
+            Some(Fault::SwallowsTheRequest) => return Err(TransportError::Cut),
+            Some(Fault::CutsTheRequestAfter(bytes)) => {
+                self.cut(&request, bytes);
+                return Err(TransportError::Cut);
+            }
             Some(Fault::IsDown) => return Err(TransportError::Unreachable),
             Some(Fault::ForgetsNonces) => self.state.lock().unwrap().nonces.clear(),
             Some(Fault::IsAPortal) => return Ok(answer(200, b"<html>log in</html>".to_vec(), &[])),

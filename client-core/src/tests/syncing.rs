@@ -7,14 +7,14 @@ use super::server::Fault;
 use super::*;
 use crate::{SyncOutcome, TransportError};
 
-const HOUSEHOLD: HouseholdId = HouseholdId::from_bytes([0xaa; 16]);
+pub(super) const HOUSEHOLD: HouseholdId = HouseholdId::from_bytes([0xaa; 16]);
 
 fn village(server: &FakeServer) -> VillageId {
     server.villages[0]
 }
 
 /// Puts one text into the household's document, as whatever the person did would.
-fn put(tablet: &mut Tablet, village: VillageId, household: HouseholdId, key: &str, text: &str) {
+pub(super) fn put(tablet: &mut Tablet, village: VillageId, household: HouseholdId, key: &str, text: &str) {
     let put = tablet.client.author(village, |pen| {
         let mut stored = document::load_or_make(pen.tx, village, DocumentId::from(household))?;
         pen.write(&mut stored, Place::Anywhere, |builder| {

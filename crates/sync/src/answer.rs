@@ -2,8 +2,9 @@
 //!
 //! A feed is every batch, decision, certificate and revocation of one village in the order in which the
 //! server accepted them, numbered from 1 within an epoch. The cursor says where to start and the vector
-//! what to leave out, so neither has to be right: a cursor that means nothing here starts at the
-//! beginning, and the vector then leaves out what the device has.
+//! what to leave out. With a cursor the vector names only what the cursor does not stand for, so a cursor
+//! that means nothing here is answered with a wish for the whole vector ([`Start::VectorWanted`]); without
+//! a cursor the feed starts at the beginning, and the vector leaves out what the device has.
 //!
 //! A vector is read by ancestry, not by number: a tip covers the batch it names and those before it on
 //! the same branch. After a fork (a cloned phone) a device that holds one branch is therefore given the
@@ -66,14 +67,43 @@ pub struct Answer {
     pub more: bool,
 }
 
-/// Where to start in a feed of `epoch` that ends at `end`: items above this number are to be looked at.
+impl Answer {
+    /// Nothing, before the beginning of the feed.
+    #[must_use]
+    pub const fn nothing(epoch: EpochId) -> Self {
+        Self { send: Vec::new(), cursor: Cursor { epoch, number: 0 }, more: false }
+    }
+}
+
+/// Where to start in a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Items above this number are to be looked at.
+    Above(u64),
+    /// The cursor stands for nothing here, so neither does the difference from it: the device is to ask
+    /// again without it, with its whole vector.
+    VectorWanted,
+}
+
+/// Where to start in a feed of `epoch` that ends at `end`.
 ///
-/// A cursor of another epoch or beyond the end (the server was restored or moved) starts at 0, and the
-/// whole vector decides. It is never an error.
+/// A cursor of another epoch or beyond the end (the server was restored or moved) is never an error, and
+/// never a reason to send everything.
 #[must_use]
-pub fn start(cursor: Option<Cursor>, epoch: EpochId, end: u64) -> u64 {
+pub fn start(cursor: Option<Cursor>, epoch: EpochId, end: u64) -> Start {
     match cursor {
-        Some(cursor) if cursor.epoch == epoch && cursor.number <= end => cursor.number,
+        None => Start::Above(0),
+        Some(cursor) if cursor.epoch == epoch && cursor.number <= end => Start::Above(cursor.number),
+        Some(_) => Start::VectorWanted,
+    }
+}
+
+/// Above which number of a village's keys to send, of keys that end at `end`: all of them to a device whose
+/// cursor is of another epoch, or that names more than there are.
+#[must_use]
+pub fn keys_start(cursor: Option<Cursor>, keys_given: u64, epoch: EpochId, end: u64) -> u64 {
+    match cursor {
+        Some(cursor) if cursor.epoch == epoch && keys_given <= end => keys_given,
         _ => 0,
     }
 }
@@ -85,7 +115,7 @@ pub fn start(cursor: Option<Cursor>, epoch: EpochId, end: u64) -> u64 {
 #[must_use]
 pub fn to_send(epoch: EpochId, start: u64, items: &[FeedItem], held: Held<'_>, bytes_max: u64) -> Answer {
     let covered = covered(items, held);
-    let mut answer = Answer { send: Vec::new(), cursor: Cursor { epoch, number: start }, more: false };
+    let mut answer = Answer { cursor: Cursor { epoch, number: start }, ..Answer::nothing(epoch) };
     let mut bytes = 0_u64;
     for item in items {
         if !covered.contains(&item.sequence) {
@@ -169,7 +199,7 @@ mod tests {
 
     fn ask(cursor: Option<u64>, tips: &[(u8, u64, u8)], bytes_max: u64) -> Answer {
         let cursor = cursor.map(|number| Cursor { epoch: EPOCH, number });
-        let start = start(cursor, EPOCH, 6);
+        let Start::Above(start) = start(cursor, EPOCH, 6) else { panic!("the cursor is known") };
         let items: Vec<_> = feed().into_iter().filter(|item| item.sequence > start).collect();
         let vector = vector(tips);
         to_send(EPOCH, start, &items, Held { vector: &vector, sent: &NOTHING_SENT }, bytes_max)
@@ -218,12 +248,29 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_means_nothing_here_falls_back_to_the_vector() {
+    fn a_cursor_that_means_nothing_here_asks_for_the_whole_vector() {
         let at = |epoch, number| start(Some(Cursor { epoch, number }), EPOCH, 6);
-        assert_eq!(at(EPOCH, 6), 6);
-        assert_eq!(at(EPOCH, 7), 0);
+        assert_eq!(at(EPOCH, 6), Start::Above(6));
+        assert_eq!(at(EPOCH, 7), Start::VectorWanted);
+        assert_eq!(at(OTHER_EPOCH, 3), Start::VectorWanted);
+        assert_eq!(start(None, EPOCH, 6), Start::Above(0));
+    }
+
+    #[test]
+    fn a_difference_from_the_cursor_covers_like_the_whole_vector() {
+        // Device 1 holds its own branch up to 113; everything up to 4 was given to it.
+        assert_eq!(ask(Some(4), &[(1, 3, 113)], 10_000).send, [] as [u64; 0]);
+        // The clone that wrote 12 holds nothing above the cursor, and is given the other branch.
+        assert_eq!(ask(Some(4), &[], 10_000).send, [5, 6]);
+    }
+
+    #[test]
+    fn keys_go_on_from_the_last_one_given_in_this_epoch() {
+        let at = |epoch, given| keys_start(Some(Cursor { epoch, number: 0 }), given, EPOCH, 9);
+        assert_eq!(at(EPOCH, 9), 9);
+        assert_eq!(at(EPOCH, 10), 0, "more than there are: another numbering");
         assert_eq!(at(OTHER_EPOCH, 3), 0);
-        assert_eq!(start(None, EPOCH, 6), 0);
+        assert_eq!(keys_start(None, 3, EPOCH, 9), 0);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod protocol;
 pub mod request;
 pub mod response;
+pub mod resume;
 pub mod session;
 pub mod vector;
 

@@ -1,9 +1,9 @@
 //! Versions of the protocol, and what the two sides say when they do not understand each other.
 
 /// The version this program speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// The oldest version this program still understands.
-pub const PROTOCOL_OLDEST: u16 = 1;
+pub const PROTOCOL_OLDEST: u16 = 2;
 
 /// [`Refused::code`] when the other side speaks a newer protocol than this one.
 pub const CODE_TOO_NEW: &str = "protocol_too_new";

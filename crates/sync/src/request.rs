@@ -45,8 +45,6 @@ pub struct Hello {
     pub schema: u16,
     /// The size of the newest checkpoint that the device has stored, in leaves; 0 for none.
     pub checkpoint_size: u64,
-    /// The root of that checkpoint.
-    pub checkpoint_root: [u8; 32],
 }
 
 /// What a device holds of one village.
@@ -56,7 +54,11 @@ pub struct VillageQuery {
     pub village: VillageId,
     /// How far it has been given the server's feed; `None` for a first sync.
     pub cursor: Option<Cursor>,
-    /// The tips of the chains it holds.
+    /// The number of the last of the village's keys that it has been given in the cursor's epoch; 0 for
+    /// none, and without a cursor.
+    pub keys_given: u64,
+    /// The tips of the chains it holds: without a cursor all of them, with one those that the cursor does
+    /// not stand for.
     pub vector: BTreeSet<ChainTip>,
 }
 
@@ -145,7 +147,7 @@ impl Frame for RequestFrame {
 impl Hello {
     fn write(&self, writer: &mut Writer) {
         writer.u16(self.protocol).raw(self.deployment.as_bytes()).raw(self.device.as_bytes());
-        writer.u16(self.schema).varint(self.checkpoint_size).raw(&self.checkpoint_root);
+        writer.u16(self.schema).varint(self.checkpoint_size);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
@@ -157,7 +159,6 @@ impl Hello {
             device: DeviceId::from_bytes(reader.array()?),
             schema: reader.u16()?,
             checkpoint_size: reader.varint()?,
-            checkpoint_root: reader.array()?,
         })
     }
 }
@@ -169,19 +170,22 @@ impl VillageQuery {
             None => {
                 writer.u8(0);
             }
-            Some(cursor) => cursor.write(writer.u8(1)),
+            Some(cursor) => {
+                cursor.write(writer.u8(1));
+                writer.varint(self.keys_given);
+            }
         }
         write_vector(writer, &self.vector);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
         let village = VillageId::from_bytes(reader.array()?);
-        let cursor = match reader.u8()? {
-            0 => None,
-            1 => Some(Cursor::read(reader)?),
+        let (cursor, keys_given) = match reader.u8()? {
+            0 => (None, 0),
+            1 => (Some(Cursor::read(reader)?), reader.varint()?),
             _ => return Err(CodecError::Unknown("the presence of a cursor").into()),
         };
-        Ok(Self { village, cursor, vector: read_vector(reader)? })
+        Ok(Self { village, cursor, keys_given, vector: read_vector(reader)? })
     }
 }
 

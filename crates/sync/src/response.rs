@@ -32,6 +32,7 @@ const CHECKPOINT: u8 = 0x4a;
 const VILLAGE_DONE: u8 = 0x4b;
 const BYE: u8 = 0x4c;
 const KEYS_HELD: u8 = 0x4d;
+const VECTOR_WANTED: u8 = 0x50;
 
 /// A frame of a response: first a welcome (or one refusal and nothing else), last a bye.
 ///
@@ -66,6 +67,8 @@ pub enum ResponseFrame {
     Bye,
     /// The keys of these households are durable here.
     KeysHeld(BTreeSet<HouseholdId>),
+    /// The cursor of this village means nothing here: ask again without it, with the whole vector.
+    VectorWanted(VillageId),
 }
 
 /// The server answers, and says who it is today.
@@ -106,13 +109,18 @@ pub enum ProblemOutcome {
     Rejected,
 }
 
-/// Keys of one village.
+/// Keys of one village that the device was not given before.
+///
+/// The keys of a village are numbered from 1 in the order in which they became durable, within an epoch.
+/// Number 1 is the search key; a household's key keeps its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VillageKeys {
     /// The village.
     pub village: VillageId,
-    /// The key of the village's search tags.
-    pub search_key: KeyBytes<32>,
+    /// Every key up to this number has been given.
+    pub given: u64,
+    /// The key of the village's search tags; only to a device that has been given no key yet.
+    pub search_key: Option<KeyBytes<32>>,
     /// The keys of its households.
     pub households: BTreeMap<HouseholdId, KeyBytes<64>>,
 }
@@ -190,6 +198,7 @@ impl Frame for ResponseFrame {
             VILLAGE_DONE => ("village done", 64),
             BYE => ("bye", 0),
             KEYS_HELD => ("keys held", 16 + KEYS_PER_REQUEST * 16),
+            VECTOR_WANTED => ("vector wanted", 16),
             _ => return None,
         };
         Some(Shape { name, bytes_max })
@@ -217,6 +226,7 @@ impl Frame for ResponseFrame {
             VILLAGE_DONE => Self::VillageDone(VillageDone::read(&mut reader)?),
             BYE => Self::Bye,
             KEYS_HELD => Self::KeysHeld(read_households(&mut reader)?),
+            VECTOR_WANTED => Self::VectorWanted(VillageId::from_bytes(reader.array()?)),
             _ => return Err(CodecError::Unknown("the tag of a response frame").into()),
         };
         reader.end()?;
@@ -272,6 +282,10 @@ impl ResponseFrame {
                     writer.raw(household.as_bytes());
                 });
                 KEYS_HELD
+            }
+            Self::VectorWanted(village) => {
+                writer.raw(village.as_bytes());
+                VECTOR_WANTED
             }
         }
     }
@@ -336,7 +350,12 @@ impl BatchProblem {
 
 impl VillageKeys {
     fn write(&self, writer: &mut Writer) -> u8 {
-        writer.raw(self.village.as_bytes()).raw(&self.search_key.0).varint(self.households.len() as u64);
+        writer.raw(self.village.as_bytes()).varint(self.given);
+        match &self.search_key {
+            None => writer.u8(0),
+            Some(key) => writer.u8(1).raw(&key.0),
+        };
+        writer.varint(self.households.len() as u64);
         for (household, key) in &self.households {
             writer.raw(household.as_bytes()).raw(&key.0);
         }
@@ -345,7 +364,12 @@ impl VillageKeys {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
         let village = VillageId::from_bytes(reader.array()?);
-        let search_key = KeyBytes(reader.array()?);
+        let given = reader.varint()?;
+        let search_key = match reader.u8()? {
+            0 => None,
+            1 => Some(KeyBytes(reader.array()?)),
+            _ => return Err(CodecError::Unknown("the presence of a search key").into()),
+        };
         let mut households = BTreeMap::new();
         for _ in 0..reader.count("household keys", KEYS_PER_FRAME)? {
             let household = HouseholdId::from_bytes(reader.array()?);
@@ -354,7 +378,7 @@ impl VillageKeys {
             }
             households.insert(household, KeyBytes(reader.array()?));
         }
-        Ok(Self { village, search_key, households })
+        Ok(Self { village, given, search_key, households })
     }
 }
 

@@ -103,7 +103,6 @@ pub(crate) fn hello() -> Hello {
         device: device(1),
         schema: 1,
         checkpoint_size: 300,
-        checkpoint_root: [0x33; 32],
     }
 }
 
@@ -124,17 +123,17 @@ pub(crate) fn problem(batch: BatchId, outcome: ProblemOutcome) -> BatchProblem {
     }
 }
 
-/// A device's chain as a query that holds it to the end.
+/// A query with a cursor, and two tips that it does not stand for.
 fn query() -> VillageQuery {
     let cursor = Some(Cursor { epoch: EPOCH, number: 1_000 });
     let vector = [ChainTip::at(device(1), 6, &batch_id(0x16)), ChainTip::at(device(2), 300, &batch_id(0x22))];
-    VillageQuery { village: VILLAGE, cursor, vector: vector.into() }
+    VillageQuery { village: VILLAGE, cursor, keys_given: 81, vector: vector.into() }
 }
 
 /// Every frame of a request by the name of its golden file, in an order that a reader admits.
 pub(crate) fn request() -> Vec<(&'static str, RequestFrame)> {
-    let first =
-        VillageQuery { village: VillageId::from_bytes([0xb1; 16]), cursor: None, vector: BTreeSet::new() };
+    let village = VillageId::from_bytes([0xb1; 16]);
+    let first = VillageQuery { village, cursor: None, keys_given: 0, vector: BTreeSet::new() };
     let key = HouseholdKeyFrame { household: household(0x71), key: KeyBytes([0x5a; 64]) };
     vec![
         ("hello", RequestFrame::Hello(hello())),
@@ -151,7 +150,9 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
     let staged = problem(batch_id(0x12), ProblemOutcome::Staged { expected: 129 });
     let keys =
         BTreeMap::from([(household(0x71), KeyBytes([0x5a; 64])), (household(0x72), KeyBytes([0x5b; 64]))]);
-    let keys = VillageKeys { village: VILLAGE, search_key: KeyBytes([0x5c; 32]), households: keys };
+    let search_key = Some(KeyBytes([0x5c; 32]));
+    let first_keys = VillageKeys { village: VILLAGE, given: 3, search_key, households: keys.clone() };
+    let keys = VillageKeys { village: VILLAGE, given: 83, search_key: None, households: keys };
     let batch = b"any bytes: a session does not look inside".to_vec();
     let relayed = Relayed { village: VILLAGE, sequence: 1_001, batch, receipt: receipt(batch_id(0x21), 41) };
     let note = "ruhu/d0d0d0d0-d0d0-d0d0-d0d0-d0d0d0d0d0d0\n301\nMzMz\n\n— ruhu AAAA\n".to_owned();
@@ -163,6 +164,7 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
         ("keys_held", F::KeysHeld([household(0x71), household(0x72)].into())),
         ("certificate", F::Certificate(certificate())),
         ("revocation", F::Revocation(revocation())),
+        ("village_keys_first", F::VillageKeys(first_keys)),
         ("village_keys", F::VillageKeys(keys)),
         ("relayed", F::Relayed(relayed)),
         (
@@ -173,6 +175,7 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
             "checkpoint",
             F::Checkpoint(CheckpointFrame { note, from_size: 300, consistency: vec![[0x44; 32]; 2] }),
         ),
+        ("vector_wanted", F::VectorWanted(VillageId::from_bytes([0xb1; 16]))),
         ("village_done", F::VillageDone(done(VILLAGE, 1_002, true))),
         ("bye", F::Bye),
     ]
@@ -181,7 +184,7 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
 pub(crate) fn refused() -> ResponseFrame {
     ResponseFrame::Refused(Refused {
         code: "protocol_too_new".to_owned(),
-        detail: "the device speaks protocol 2, the server understands 1 to 1: upgrade the server".to_owned(),
+        detail: "the device speaks protocol 3, the server understands 2 to 2: upgrade the server".to_owned(),
         upgrade: Some(Side::Server),
     })
 }

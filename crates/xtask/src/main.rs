@@ -3,6 +3,7 @@
 mod command;
 mod demo;
 mod fuzz;
+mod link;
 mod power;
 mod setup;
 mod test;
@@ -25,6 +26,8 @@ enum Task {
     Demo(demo::Demo),
     /// Runs every check that a submission must pass, and prints the time of each
     Test,
+    /// Puts a bad link before a server; with `--week` it measures the weekly sync over it
+    Link(link::BadLink),
     /// Throws hostile changes at the admission gate, in release mode, for as long as wished
     Fuzz(fuzz::Fuzz),
     /// Cuts the power of a server and a device at every moment of a session, in release mode
@@ -48,6 +51,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Demo(demo) => demo::show(&demo),
         Task::Test => test::run_all(),
+        Task::Link(link) => link::run(&link),
         Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),
         Task::Power(power) => power::run_example(&power),
         Task::Wasm => wasm::check(),

@@ -1,4 +1,4 @@
--- schema version 1
+-- schema version 2
 
 CREATE TABLE batch (
     batch         INTEGER PRIMARY KEY AUTOINCREMENT, -- number on this device, in order of arrival
@@ -16,7 +16,9 @@ CREATE TABLE batch (
     not_before_ms INTEGER,                       -- when the anchored log size was reached, by the server's log
     received_ms   INTEGER,                       -- when the server had it durable, by the server's clock
     problem       TEXT    NOT NULL DEFAULT ''    -- why it was turned away, a stable code
-) STRICT;
+, above_cursor INTEGER NOT NULL DEFAULT 1) STRICT;
+
+CREATE INDEX batch_above ON batch (village) WHERE above_cursor = 1;
 
 CREATE INDEX batch_chain ON batch (village, device, number);
 
@@ -181,4 +183,4 @@ CREATE TABLE village (
     cursor       INTEGER NOT NULL DEFAULT 0,     -- server's number of the last batch or decision held
     mismatch_ms  INTEGER,                        -- when the fingerprints were last found to differ, NULL: they agree
     synced_ms    INTEGER                         -- when a sync of the village last ended whole, device's clock
-) STRICT, WITHOUT ROWID;
+, keys_given INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;

@@ -1,4 +1,4 @@
--- schema version 2
+-- schema version 4
 
 CREATE TABLE access_token (
     hash       BLOB NOT NULL PRIMARY KEY,  -- SHA-256 of the token; the token itself is shown once and kept nowhere (令牌)
@@ -179,12 +179,23 @@ CREATE TABLE field_event (
 
 CREATE INDEX field_event_key ON field_event (village, kind, document, key, position);
 
+CREATE TABLE held_request (
+    device  BLOB    NOT NULL PRIMARY KEY, -- device id; one request of each is kept
+    request BLOB    NOT NULL, -- the request's own id, 16 bytes
+    bytes   BLOB    NOT NULL, -- its body as far as it came
+    held_ms INTEGER NOT NULL  -- when it was cut; kept for 24 hours
+) STRICT;
+
+CREATE INDEX held_request_age ON held_request (held_ms);
+
 CREATE TABLE household_key (
     village   BLOB NOT NULL,               -- the village
     household BLOB NOT NULL,               -- the household (农户)
-    wrapped   BLOB NOT NULL,               -- its 64-byte key of private values, wrapped under the server's wrap key
+    wrapped   BLOB NOT NULL, sequence INTEGER NOT NULL DEFAULT 0,               -- its 64-byte key of private values, wrapped under the server's wrap key
     PRIMARY KEY (village, household)
 ) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX household_key_sequence ON household_key (village, sequence);
 
 CREATE TABLE household_row (
     village      BLOB    NOT NULL, -- village id

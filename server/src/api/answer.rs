@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_ledger::certificate::SignedRevocation;
 use ruhu_survey::id::{DeviceId, HouseholdId, VillageId};
+use ruhu_sync::answer::keys_start;
 use ruhu_sync::limits::{ANSWER_BYTES, KEYS_PER_FRAME};
-use ruhu_sync::request::Hello;
+use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{
     CheckpointFrame, Relayed, RelayedDecision, ResponseFrame, VillageDone, VillageKeys, Welcome,
 };
@@ -15,10 +16,10 @@ use super::intake::Part;
 use super::problem::ApiError;
 use crate::belt::settle_belt;
 use crate::enrol::village_key;
-use crate::keys::{KeyUse, ServerKeys};
+use crate::keys::{KeyError, KeyUse, ServerKeys};
 use crate::limits::{ANSWER_BYTES_MAX, BELT_ROUNDS_MAX};
 use crate::relay::{Asked, Entry, Relay};
-use crate::store::people::Device;
+use crate::store::people::{Device, NumberedKey};
 use crate::store::{Store, StoreError};
 
 /// The newest document schema that this server understands.
@@ -68,7 +69,7 @@ pub(crate) fn answer(
         for part in parts {
             give(store, keys, now_ms, part, &mut given, &mut answer)?;
         }
-        answer.push(checkpoint(store, keys, now_ms, &hello)?);
+        answer.extend(checkpoint(store, keys, now_ms, &hello)?);
     }
     answer.push(ResponseFrame::Bye);
     Ok(answer)
@@ -92,13 +93,21 @@ fn keep_keys(
     let mut held = BTreeSet::new();
     for part in parts {
         for frame in &part.keys {
-            let used_for = KeyUse::Household(part.village(), frame.household);
-            let wrapped = keys.wrap(used_for, &frame.key.0)?;
+            let wrapped = wrapped(keys, part.village(), frame)?;
             store.household_key_put(part.village(), frame.household, &wrapped)?;
             held.insert(frame.household);
         }
     }
     Ok(held)
+}
+
+/// An offered key as it is kept.
+pub(super) fn wrapped(
+    keys: &ServerKeys,
+    village: VillageId,
+    offered: &HouseholdKeyFrame,
+) -> Result<Vec<u8>, KeyError> {
+    keys.wrap(KeyUse::Household(village, offered.household), &offered.key.0)
 }
 
 fn own_revocation(store: &dyn Store, device: &Device) -> Result<Option<SignedRevocation>, StoreError> {
@@ -128,7 +137,8 @@ impl Given {
     }
 }
 
-/// Everything about one village: keys, certificates, what the device lacks, and how far that goes.
+/// Everything about one village: certificates, keys, what the device lacks, and how far that goes; or that
+/// its cursor means nothing here.
 fn give(
     store: &dyn Store,
     keys: &ServerKeys,
@@ -137,18 +147,23 @@ fn give(
     given: &mut Given,
     answer: &mut Vec<ResponseFrame>,
 ) -> Result<(), ApiError> {
-    let village = part.village();
+    let Part { query, sent, keys: offered } = part;
+    let village = query.village;
+    let new_keys = new_keys(store, keys, &query, &offered)?;
     let asked = Asked {
         village,
-        cursor: part.query.cursor,
-        vector: part.query.vector,
-        sent: part.sent,
+        cursor: query.cursor,
+        vector: query.vector,
+        sent,
         bytes_max: ANSWER_BYTES.min(given.left),
     };
     let mut relay = settled_relay(store, keys, now_ms, &asked)?;
+    if relay.vector_wanted {
+        answer.push(ResponseFrame::VectorWanted(village));
+        return Ok(());
+    }
     answer.extend(given.news(&mut relay));
-    // A key may become durable after the batch that founds its household, so none is ever left out.
-    answer.extend(village_keys(store, keys, village)?);
+    answer.extend(new_keys);
     for entry in relay.entries {
         let (bytes, frame) = entry_frame(village, entry);
         given.left = given.left.saturating_sub(bytes);
@@ -194,25 +209,36 @@ fn entry_frame(village: VillageId, entry: Entry) -> (u64, ResponseFrame) {
     }
 }
 
-/// The village's keys, in as many frames as they need.
-fn village_keys(
+/// The keys of the village that the device was not given yet, in as many frames as they need.
+///
+/// A key may become durable after the batch that founds its household: it has a number of its own, and is
+/// given when it is there. What the device itself has just offered does not come back to it.
+fn new_keys(
     store: &dyn Store,
     keys: &ServerKeys,
-    village: VillageId,
+    query: &VillageQuery,
+    offered: &[HouseholdKeyFrame],
 ) -> Result<Vec<ResponseFrame>, ApiError> {
-    let search_key = KeyBytes(village_key(store, keys, village)?);
-    let wrapped = store.household_keys(village)?;
+    let (village, epoch) = (query.village, store.deployment()?.epoch);
+    let last = store.household_keys_last(village)?;
+    let after = keys_start(query.cursor, query.keys_given, epoch, last);
+    if after == last {
+        return Ok(Vec::new());
+    }
+    let mut search_key = match after {
+        0 => Some(KeyBytes(village_key(store, keys, village)?)),
+        _ => None,
+    };
+    let new = store.household_keys_after(village, after)?;
     let mut frames = Vec::new();
-    let mut chunks = wrapped.chunks(KEYS_PER_FRAME);
-    // A village without households has a search key all the same.
+    let mut chunks = new.chunks(KEYS_PER_FRAME);
+    // A village without households has a search key all the same: number 1.
     let mut chunk = chunks.next().unwrap_or_default();
     loop {
-        let mut households = BTreeMap::new();
-        for (household, wrapped) in chunk {
-            let key = keys.unwrap::<64>(KeyUse::Household(village, *household), wrapped)?;
-            households.insert(*household, KeyBytes(*key));
-        }
-        frames.push(ResponseFrame::VillageKeys(VillageKeys { village, search_key, households }));
+        let given = chunk.last().map_or(1, |key| key.number);
+        let households = opened(keys, village, chunk, offered)?;
+        let search_key = search_key.take();
+        frames.push(ResponseFrame::VillageKeys(VillageKeys { village, given, search_key, households }));
         match chunks.next() {
             Some(next) => chunk = next,
             None => return Ok(frames),
@@ -220,16 +246,37 @@ fn village_keys(
     }
 }
 
-/// A checkpoint over everything in this answer, and the proof that it continues the device's own.
+/// Keys as they are given, without those that were offered just so.
+fn opened(
+    keys: &ServerKeys,
+    village: VillageId,
+    numbered: &[NumberedKey],
+    offered: &[HouseholdKeyFrame],
+) -> Result<BTreeMap<HouseholdId, KeyBytes<64>>, ApiError> {
+    let mut households = BTreeMap::new();
+    for NumberedKey { household, wrapped, .. } in numbered {
+        let key = KeyBytes(*keys.unwrap::<64>(KeyUse::Household(village, *household), wrapped)?);
+        if !offered.contains(&HouseholdKeyFrame { household: *household, key }) {
+            households.insert(*household, key);
+        }
+    }
+    Ok(households)
+}
+
+/// A checkpoint over everything in this answer, and the proof that it continues the device's own; none when
+/// the device holds one of this size already.
 fn checkpoint(
     store: &dyn Store,
     keys: &ServerKeys,
     now_ms: i64,
     hello: &Hello,
-) -> Result<ResponseFrame, StoreError> {
+) -> Result<Option<ResponseFrame>, StoreError> {
     let checkpoint = store.checkpoint_sign(now_ms, &keys.signing)?;
     let from_size = hello.checkpoint_size;
+    if checkpoint.size == from_size {
+        return Ok(None);
+    }
     // A device that has seen a longer log than this one is given no proof, for there is none.
     let consistency = store.consistency(from_size, checkpoint.size)?.unwrap_or_default();
-    Ok(ResponseFrame::Checkpoint(CheckpointFrame { note: checkpoint.note, from_size, consistency }))
+    Ok(Some(ResponseFrame::Checkpoint(CheckpointFrame { note: checkpoint.note, from_size, consistency })))
 }

@@ -26,12 +26,18 @@ pub(crate) struct Incoming {
     body: Body,
     bounds: Bounds,
     until: Instant,
+    before: u64,
     seen: u64,
 }
 
 impl Incoming {
     pub(crate) fn new(body: Body, bounds: Bounds) -> Self {
-        Self { body, bounds, until: Instant::now() + bounds.whole, seen: 0 }
+        Self { body, bounds, until: Instant::now() + bounds.whole, before: 0, seen: 0 }
+    }
+
+    /// What comes is the rest of a body of which so many bytes came before.
+    pub(crate) fn after(&mut self, before: usize) {
+        self.before = before as u64;
     }
 
     /// The next bytes; none when the body has ended.
@@ -46,7 +52,7 @@ impl Incoming {
             let Some(frame) = frame else { return Ok(None) };
             let Ok(bytes) = frame.map_err(|_| ApiError::BodyCut)?.into_data() else { continue };
             self.seen = self.seen.saturating_add(bytes.len() as u64);
-            if self.seen > self.bounds.bytes_max {
+            if self.before.saturating_add(self.seen) > self.bounds.bytes_max {
                 return Err(ApiError::TooLarge(self.bounds.bytes_max));
             }
             return Ok(Some(bytes));

@@ -211,12 +211,11 @@ pub(crate) fn hello(tablet: &Tablet) -> RequestFrame {
         device: tablet.device(),
         schema: 1,
         checkpoint_size: 0,
-        checkpoint_root: [0; 32],
     })
 }
 
 pub(crate) fn village(village: VillageId, cursor: Option<Cursor>) -> RequestFrame {
-    RequestFrame::Village(VillageQuery { village, cursor, vector: BTreeSet::new() })
+    RequestFrame::Village(VillageQuery { village, cursor, keys_given: 0, vector: BTreeSet::new() })
 }
 
 pub(crate) fn batch(batch: &Batch) -> RequestFrame {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::AppState;
 use super::body::Incoming;
+use super::held::Holding;
 use super::problem::{ApiError, with_sources};
 use crate::ingest::{Ingested, Outcome};
 use crate::store::people::Device;
@@ -51,7 +52,8 @@ pub(crate) struct Taken {
     pub(crate) body_sha256: [u8; 32],
 }
 
-/// Reads a request to its end and takes its batches in.
+/// Reads a request to its end and takes its batches in; those in the bytes that came before it are here
+/// already, and are answered as such.
 ///
 /// # Errors
 /// When the body does not come to its end; the batches before that are in.
@@ -59,6 +61,7 @@ pub(crate) async fn take(
     state: &AppState,
     device: &Device,
     incoming: &mut Incoming,
+    mut holding: Option<&mut Holding>,
 ) -> Result<Taken, ApiError> {
     let mut intake = Intake {
         state,
@@ -70,9 +73,19 @@ pub(crate) async fn take(
         stop: None,
     };
     let mut digest = Sha256::new();
+    let before = holding.as_ref().map_or_else(Vec::new, |holding| holding.before());
+    incoming.after(before.len());
+    digest.update(&before);
+    intake.feed(&before).await;
     while let Some(bytes) = incoming.next().await? {
+        if let Some(holding) = &holding {
+            holding.add(&bytes);
+        }
         digest.update(&bytes);
         intake.feed(&bytes).await;
+    }
+    if let Some(holding) = &mut holding {
+        holding.whole();
     }
     if intake.stop.is_none() {
         intake.stop = intake.reader.finish().err().map(Stop::from);

@@ -9,6 +9,7 @@ mod body;
 mod documents;
 mod enrolments;
 mod health;
+mod held;
 mod identity;
 mod intake;
 mod log;
@@ -44,6 +45,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::body::Bounds;
+use self::held::Flights;
 use self::identity::Reader;
 use self::nonces::Nonces;
 use self::problem::ApiError;
@@ -64,6 +66,7 @@ pub struct AppState {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     nonces: Arc<Nonces>,
+    flights: Arc<Flights>,
     rates: Arc<Rates>,
     room: Arc<Semaphore>,
     disk_full: Arc<AtomicBool>,
@@ -100,6 +103,7 @@ impl AppState {
             clock,
             metrics: Arc::default(),
             nonces: Arc::default(),
+            flights: Arc::default(),
             rates: Arc::new(Rates::new(limits)),
             room: Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX)),
             disk_full: Arc::default(),
@@ -172,6 +176,7 @@ pub fn router(state: AppState) -> (Router, OpenApi) {
         .merge(nonces::routes())
         .merge(enrolments::routes())
         .merge(sync::routes())
+        .merge(held::routes())
         .merge(villages::routes())
         .merge(documents::routes())
         .merge(log::routes())
@@ -234,8 +239,12 @@ fn completed(mut document: OpenApi) -> OpenApi {
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod held_tests;
+#[cfg(test)]
 mod read_tests;
 #[cfg(test)]
 mod sync_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod thrift_tests;

@@ -72,6 +72,9 @@ pub(crate) enum ApiError {
     /// The connection broke inside the body.
     #[error("the body broke off")]
     BodyCut,
+    /// The bytes before the rest that came are not here any more, or never were.
+    #[error("the beginning of this request is not held: send it whole")]
+    RequestNotHeld,
     /// The caller asks too often.
     #[error("too many requests: wait {0} seconds")]
     RateLimited(u64),
@@ -160,6 +163,7 @@ impl ApiError {
             Self::ParameterInvalid(_) => (StatusCode::BAD_REQUEST, "parameter_invalid"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "body_malformed"),
             Self::BodyCut => (StatusCode::BAD_REQUEST, "body_cut"),
+            Self::RequestNotHeld => (StatusCode::CONFLICT, "request_not_held"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Stalled(_) => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
             Self::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),

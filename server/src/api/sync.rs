@@ -12,6 +12,7 @@ use super::AppState;
 use super::address::Caller;
 use super::answer::{Question, answer};
 use super::body::Incoming;
+use super::held::{Holding, Resumption};
 use super::identity::counted;
 use super::intake::{Stop, Taken, take};
 use super::problem::ApiError;
@@ -30,39 +31,52 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 ///
 /// Both bodies are frames as `schemas/wire/sync.md` describes them. Each batch is durable as soon as it
 /// has arrived, whether or not the request ends; nothing is given before the signature was checked over
-/// the whole body.
+/// the whole body. The bytes of a request with a `Ruhu-Request` are kept when it is cut, and the rest may follow
+/// with `Ruhu-Offset`: the signature covers the whole.
 #[utoipa::path(post, path = "/v1/sync", tag = "devices",
     security(("device" = [], "nonce" = [], "signature" = [])),
+    params(
+        ("Ruhu-Request" = Option<String>, Header, description = "The request's own id: 32 random lower-case hexadecimal digits"),
+        ("Ruhu-Offset" = Option<u64>, Header, description = "Where in the request this body begins; 0 when absent")
+    ),
     request_body(content_type = "application/octet-stream", description = "Frames of a request"),
     responses((status = 200, description = "Frames of an answer", content_type = "application/octet-stream")))]
 async fn sync(State(state): State<AppState>, caller: Caller, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let mut incoming = Incoming::new(body, state.bounds.sync);
-    let (claim, device) = match known(&state, &parts).await {
+    let (claim, device, mut holding) = match known(&state, &parts).await {
         Ok(known) => known,
         Err(error) => {
             incoming.drain().await;
             return Err(counted(&state, caller, error));
         }
     };
-    let taken = take(&state, &device, &mut incoming).await;
+    let taken = take(&state, &device, &mut incoming, holding.as_mut()).await;
     let trail = Trail::of(&parts);
     trail.took(incoming.seen());
     let taken = taken?;
-    claim
-        .prove(&device.certificate.statement.key, &taken.body_sha256)
-        .map_err(|error| counted(&state, caller, error))?;
+    if let Err(error) = claim.prove(&device.certificate.statement.key, &taken.body_sha256) {
+        if let Some(holding) = holding {
+            holding.discard().await?;
+        }
+        return Err(counted(&state, caller, error));
+    }
     trail.shown(Known::Device(device.id));
     state.rates.request(Known::Device(device.id))?;
     let frames = answered(&state, device, taken).await?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], encode_all(&frames)).into_response())
 }
 
-/// The claim of a request, and the device that it names.
-async fn known(state: &AppState, parts: &Parts) -> Result<(Claim, Device), ApiError> {
+/// The claim of a request, the device that it names, and the keeping of its bytes when it has a name.
+async fn known(state: &AppState, parts: &Parts) -> Result<(Claim, Device, Option<Holding>), ApiError> {
     let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
+    let resumption = Resumption::of(&parts.headers)?;
     let device = claim.device(state).await?;
-    Ok((claim, device))
+    let holding = match resumption {
+        Some(resumption) => Some(Holding::begin(state, &device, resumption).await?),
+        None => None,
+    };
+    Ok((claim, device, holding))
 }
 
 /// The frames that a request is answered with once it has proved itself.

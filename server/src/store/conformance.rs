@@ -9,7 +9,7 @@ use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::tree;
 use ruhu_ledger::verdict::{Verdict, VerdictKind};
 use ruhu_survey::change::{DocumentId, Value};
-use ruhu_survey::id::{DeviceId, UserId};
+use ruhu_survey::id::{DeviceId, HouseholdId, UserId};
 use ruhu_survey::limits::HEADS_MAX;
 use ruhu_sync::{ChainTip, Cursor, Fingerprint};
 
@@ -73,7 +73,8 @@ suite! {
     a_device_at_the_end_of_the_feed_is_given_nothing
     what_the_vector_covers_is_not_sent
     a_small_budget_splits_the_answer
-    a_cursor_of_another_epoch_falls_back_to_the_vector
+    a_cursor_that_means_nothing_asks_for_the_whole_vector
+    keys_are_numbered_as_they_come_and_keep_their_number
     nothing_is_relayed_before_the_belt
     a_change_that_does_not_load_goes_into_quarantine_with_its_dependants
     a_checkpoint_continues_the_one_before
@@ -572,7 +573,7 @@ fn a_small_budget_splits_the_answer(store: &dyn Store) {
     assert_eq!((batches, rounds), (5, 6), "one certificate, five batches");
 }
 
-fn a_cursor_of_another_epoch_falls_back_to_the_vector(store: &dyn Store) {
+fn a_cursor_that_means_nothing_asks_for_the_whole_vector(store: &dyn Store) {
     let world = World::new(store);
     let mut tablet = world.tablet(7);
     let written = tablet.found(household(1), "向家组");
@@ -582,8 +583,30 @@ fn a_cursor_of_another_epoch_falls_back_to_the_vector(store: &dyn Store) {
     let epoch = ruhu_survey::id::EpochId::from_bytes([3; 16]);
     for cursor in [Cursor { epoch, number }, Cursor { epoch: EPOCH, number: number + 100 }] {
         let relay = store.relay(&Asked { cursor: Some(cursor), ..asked() }).unwrap();
-        assert_eq!(relay.entries.len(), 1);
+        assert!(relay.vector_wanted && relay.entries.is_empty() && relay.certificates.is_empty());
     }
+    let known = store.relay(&Asked { cursor: Some(Cursor { epoch: EPOCH, number }), ..asked() }).unwrap();
+    assert!(!known.vector_wanted && known.entries.is_empty());
+    assert!(!store.relay(&asked()).unwrap().vector_wanted, "no cursor is no wrong cursor");
+}
+
+fn keys_are_numbered_as_they_come_and_keep_their_number(store: &dyn Store) {
+    let id = |index: u8| HouseholdId::from_bytes([index; 16]);
+    assert_eq!(store.household_keys_last(LONGTAN).unwrap(), 1, "the search key");
+    // Neither the order of their ids nor offering one again changes a number.
+    for index in [9, 3, 9, 5] {
+        store.household_key_put(LONGTAN, id(index), &[index]).unwrap();
+    }
+    store.household_key_put(SHUANGYUN, id(1), &[1]).unwrap();
+    let after = |number: u64| -> Vec<(u64, HouseholdId)> {
+        let keys = store.household_keys_after(LONGTAN, number).unwrap();
+        keys.into_iter().map(|key| (key.number, key.household)).collect()
+    };
+    assert_eq!(after(0), [(2, id(9)), (3, id(3)), (4, id(5))]);
+    assert_eq!(after(3), [(4, id(5))]);
+    assert_eq!(after(4), []);
+    assert_eq!(store.household_keys_last(LONGTAN).unwrap(), 4);
+    assert_eq!(store.household_keys_last(SHUANGYUN).unwrap(), 2);
 }
 
 fn nothing_is_relayed_before_the_belt(store: &dyn Store) {

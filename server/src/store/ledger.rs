@@ -7,6 +7,7 @@ use ruhu_ledger::tree::Hash;
 use ruhu_survey::change::DocumentId;
 use ruhu_survey::id::{DeviceId, UserId, VillageId};
 use ruhu_survey::register::Register;
+use ruhu_sync::resume::RequestId;
 
 use super::StoreError;
 use crate::belt::{Found, Pending};
@@ -95,6 +96,22 @@ pub trait LedgerStore: Send + Sync {
 
     /// The end of the longest branch of a device's chain in a village.
     fn tip(&self, village: VillageId, device: DeviceId) -> Result<Option<Tip>, StoreError>;
+
+    /// Keeps the bytes of a device's request that was cut, in the place of any other of that device; shorter
+    /// ones of the same request do not replace longer ones. Bytes past their time are forgotten.
+    fn held_put(
+        &self,
+        device: DeviceId,
+        request: RequestId,
+        bytes: &[u8],
+        now_ms: i64,
+    ) -> Result<(), StoreError>;
+
+    /// The bytes that are kept of a device's request.
+    fn held(&self, device: DeviceId, request: RequestId, now_ms: i64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Forgets the bytes kept for a device.
+    fn held_drop(&self, device: DeviceId) -> Result<(), StoreError>;
 
     /// Recomputes everything that can be recomputed and names what differs.
     fn verify(&self) -> Result<Verified, StoreError>;

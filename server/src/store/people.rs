@@ -18,6 +18,18 @@ use crate::roster::state::RosterState;
 /// A SHA-256 hash of a secret that is shown once and kept nowhere.
 pub type SecretHash = [u8; 32];
 
+/// A household's wrapped key with its number among the village's keys, in the order in which they became
+/// durable; number 1 is the village's search key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberedKey {
+    /// Its number, from 2.
+    pub number: u64,
+    /// The household.
+    pub household: HouseholdId,
+    /// The wrapped key.
+    pub wrapped: Vec<u8>,
+}
+
 /// A place of the official list (行政区划).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Region {
@@ -166,6 +178,10 @@ pub trait PlaceStore: Send + Sync {
     ) -> Result<Vec<u8>, StoreError>;
     /// The wrapped keys of all households of a village, ascending by household.
     fn household_keys(&self, village: VillageId) -> Result<Vec<(HouseholdId, Vec<u8>)>, StoreError>;
+    /// The keys of a village with a number above `after`, ascending by number.
+    fn household_keys_after(&self, village: VillageId, after: u64) -> Result<Vec<NumberedKey>, StoreError>;
+    /// The number of a village's newest key; 1, the search key's, when no household has one.
+    fn household_keys_last(&self, village: VillageId) -> Result<u64, StoreError>;
 }
 
 /// People, their tokens and their devices.

@@ -166,7 +166,7 @@ fn a_response_in_the_wrong_order_is_refused() {
 
 fn query(village: u8) -> RequestFrame {
     let village = VillageId::from_bytes([village; 16]);
-    RequestFrame::Village(VillageQuery { village, cursor: None, vector: [].into() })
+    RequestFrame::Village(VillageQuery { village, cursor: None, keys_given: 0, vector: [].into() })
 }
 
 /// Whether a request of one hello, these villages, and this frame so many times is admitted.
@@ -193,7 +193,7 @@ fn vector(count: usize) -> RequestFrame {
     let tip = |next| ChainTip { device: samples::device(1), next: u64::MAX - next, tip: [0; 4] };
     let vector = (0..count as u64).map(tip).collect();
     let cursor = Some(Cursor { epoch: samples::EPOCH, number: u64::MAX });
-    RequestFrame::Village(VillageQuery { village: samples::VILLAGE, cursor, vector })
+    RequestFrame::Village(VillageQuery { village: samples::VILLAGE, cursor, keys_given: u64::MAX, vector })
 }
 
 fn checkpoint(note: usize, hashes: usize) -> ResponseFrame {
@@ -204,8 +204,8 @@ fn checkpoint(note: usize, hashes: usize) -> ResponseFrame {
 fn village_keys(count: u64) -> ResponseFrame {
     let household = |index: u64| HouseholdId::v7(index, [0; 10]);
     let households = (0..count).map(|index| (household(index), KeyBytes([1; 64]))).collect();
-    let search_key = KeyBytes([2; 32]);
-    ResponseFrame::VillageKeys(VillageKeys { village: samples::VILLAGE, search_key, households })
+    let (village, search_key) = (samples::VILLAGE, Some(KeyBytes([2; 32])));
+    ResponseFrame::VillageKeys(VillageKeys { village, given: u64::MAX, search_key, households })
 }
 
 fn batch_problem(code: usize, detail: usize) -> ResponseFrame {
@@ -277,7 +277,7 @@ fn lists_that_are_not_ascending_are_refused() {
     assert_eq!(refused, Err(PayloadError::NotAscending("tips of a vector")));
     let twice = [[2].as_slice(), &[0x71; 16], &[0x71; 16]].concat();
     assert_eq!(ResponseFrame::decode(0x4d, &twice), Err(PayloadError::NotAscending("households")));
-    let keys = [samples::VILLAGE.as_bytes().as_slice(), &[0; 32], &[2], &[1; 80], &[0; 80]].concat();
+    let keys = [samples::VILLAGE.as_bytes().as_slice(), &[9, 0, 2], &[1; 80], &[0; 80]].concat();
     assert_eq!(ResponseFrame::decode(0x47, &keys), Err(PayloadError::NotAscending("household keys")));
 }
 
@@ -386,25 +386,24 @@ fn household() -> impl Strategy<Value = HouseholdId> {
 }
 
 fn hello() -> impl Strategy<Value = RequestFrame> {
-    any::<([u8; 16], [u8; 16], u16, u64, [u8; 32])>().prop_map(
-        |(deployment, device, schema, checkpoint_size, checkpoint_root)| {
-            RequestFrame::Hello(Hello {
-                protocol: PROTOCOL_VERSION,
-                deployment: DeploymentId::from_bytes(deployment),
-                device: DeviceId::from_bytes(device),
-                schema,
-                checkpoint_size,
-                checkpoint_root,
-            })
-        },
-    )
+    any::<([u8; 16], [u8; 16], u16, u64)>().prop_map(|(deployment, device, schema, checkpoint_size)| {
+        RequestFrame::Hello(Hello {
+            protocol: PROTOCOL_VERSION,
+            deployment: DeploymentId::from_bytes(deployment),
+            device: DeviceId::from_bytes(device),
+            schema,
+            checkpoint_size,
+        })
+    })
 }
 
 fn any_request() -> impl Strategy<Value = RequestFrame> {
-    let query =
-        (village(), option::of(cursor()), btree_set(tip(), 0..20)).prop_map(|(village, cursor, vector)| {
-            RequestFrame::Village(VillageQuery { village, cursor, vector })
-        });
+    let query = (village(), option::of((cursor(), any::<u64>())), btree_set(tip(), 0..20)).prop_map(
+        |(village, given, vector)| {
+            let (cursor, keys_given) = given.map_or((None, 0), |(cursor, keys)| (Some(cursor), keys));
+            RequestFrame::Village(VillageQuery { village, cursor, keys_given, vector })
+        },
+    );
     let key = (household(), any::<[u8; 32]>()).prop_map(|(household, half)| {
         let mut key = [0; 64];
         key[..32].copy_from_slice(&half);
@@ -470,13 +469,15 @@ fn answer() -> impl Strategy<Value = ResponseFrame> {
 
 fn any_response() -> impl Strategy<Value = ResponseFrame> {
     let key = any::<[u8; 32]>().prop_map(|half| KeyBytes([half[0]; 64]));
-    let keys = (village(), any::<[u8; 32]>(), btree_map(household(), key, 0..9)).prop_map(
-        |(village, search_key, households)| {
-            ResponseFrame::VillageKeys(VillageKeys { village, search_key: KeyBytes(search_key), households })
+    let search_key = option::of(any::<[u8; 32]>().prop_map(KeyBytes));
+    let keys = (village(), any::<u64>(), search_key, btree_map(household(), key, 0..9)).prop_map(
+        |(village, given, search_key, households)| {
+            ResponseFrame::VillageKeys(VillageKeys { village, given, search_key, households })
         },
     );
+    let wanted = village().prop_map(ResponseFrame::VectorWanted);
     let held = btree_set(household(), 0..9).prop_map(ResponseFrame::KeysHeld);
-    prop_oneof![problem(), signed(), answer(), keys, held]
+    prop_oneof![problem(), signed(), answer(), keys, held, wanted]
 }
 
 /// What decodes is the only encoding of what it decodes to.

@@ -6,9 +6,9 @@
 //! [`Session::stored`]. Nothing counts before it is stored, and a batch only counts on its receipt, so a
 //! session can be dropped at any moment and the next one continues.
 //!
-//! On a bad link each request that is cut halves how many batches the next one carries, and each that
-//! succeeds doubles it. What arrived before a cut is stored and counts: the receipts, and the feed up
-//! to the last item.
+//! On a bad link each request that is cut and brought nothing halves how many batches the next one carries,
+//! and each that succeeds doubles it. What arrived before a cut is stored and counts: the receipts, and the
+//! feed up to the last item. A request that the owner resumes where it was cut is not reported as cut.
 
 mod plan;
 mod report;
@@ -45,9 +45,14 @@ pub struct VillageSummary {
     pub village: VillageId,
     /// How far it has been given the server's feed; `None` for a first sync.
     pub cursor: Option<Cursor>,
+    /// The number of the last of the village's keys it was given in the cursor's epoch; 0 for none.
+    pub keys_given: u64,
     /// The tips of the chains it holds, as far as the server of this epoch has receipted them and
     /// nothing is missing before them.
     pub vector: BTreeSet<ChainTip>,
+    /// The tips among the batches that the cursor is not known to stand for: what a request with the
+    /// cursor carries instead of the vector. One too many costs its bytes, one too few those of a batch.
+    pub above: BTreeSet<ChainTip>,
     /// The batches without a receipt of this epoch, in the order to send them: by number in each chain.
     pub unsent: Vec<UnsentBatch>,
     /// Households that this device founded and whose keys the server has not confirmed.
@@ -103,6 +108,8 @@ pub enum Commit {
     Decision(RelayedDecision),
     /// A checkpoint, to be checked against the one stored.
     Checkpoint(CheckpointFrame),
+    /// The cursor of this village means nothing to the server: forget it, and how many keys were given.
+    VectorWanted(VillageId),
     /// How far the feed of a village has been given.
     Village(VillageCommit),
 }
@@ -141,6 +148,8 @@ pub struct Session {
     step: Step,
     asked: RequestPlan,
     ended: Ended,
+    /// The server's, once it has answered.
+    epoch: Option<EpochId>,
     /// How many batches the next request may carry.
     allowance: usize,
     /// How many requests in a row brought nothing.
@@ -157,6 +166,7 @@ impl Session {
             step: Step::Store(Vec::new()),
             asked: RequestPlan::default(),
             ended: Ended::Whole,
+            epoch: None,
             allowance: BATCHES_PER_REQUEST,
             failures: 0,
             counts: Report::default(),
@@ -236,11 +246,16 @@ impl Session {
                 false
             }
             Commit::Village(part) => self.each(|village| village.given(part)),
-            Commit::Welcome(_)
-            | Commit::Certificate(_)
-            | Commit::Revocation(_)
-            | Commit::Keys(_)
-            | Commit::Checkpoint(_) => false,
+            Commit::VectorWanted(wanted) => self.each(|village| village.vector_wanted(*wanted)),
+            Commit::Keys(keys) => {
+                let epoch = self.epoch;
+                self.each(|village| village.keys_given(keys, epoch))
+            }
+            Commit::Welcome(welcome) => {
+                self.epoch = Some(welcome.epoch);
+                false
+            }
+            Commit::Certificate(_) | Commit::Revocation(_) | Commit::Checkpoint(_) => false,
         }
     }
 
@@ -268,7 +283,7 @@ impl Session {
             }
             Ended::Failed(error) => error,
         };
-        if error.shrinks() {
+        if error.shrinks() && !moved {
             self.allowance = match self.asked.batch_count() {
                 0 => self.allowance,
                 sent => (sent.min(self.allowance) / 2).max(1),
@@ -361,6 +376,7 @@ fn commit(frame: ResponseFrame) -> Option<Commit> {
         ResponseFrame::Relayed(relayed) => Commit::Relayed(relayed),
         ResponseFrame::Decision(decision) => Commit::Decision(decision),
         ResponseFrame::Checkpoint(checkpoint) => Commit::Checkpoint(checkpoint),
+        ResponseFrame::VectorWanted(village) => Commit::VectorWanted(village),
         ResponseFrame::Refused(_) | ResponseFrame::VillageDone(_) | ResponseFrame::Bye => return None,
     })
 }
@@ -378,7 +394,8 @@ fn rank(commit: &Commit) -> u8 {
         Commit::Relayed(_) => 7,
         Commit::Decision(_) => 8,
         Commit::Checkpoint(_) => 9,
-        Commit::Village(_) => 10,
+        Commit::VectorWanted(_) => 10,
+        Commit::Village(_) => 11,
     }
 }
 

@@ -32,7 +32,9 @@ pub struct VillagePlan {
     pub village: VillageId,
     /// How far its feed has been given.
     pub cursor: Option<Cursor>,
-    /// The tips of the chains held.
+    /// The number of the last of its keys given.
+    pub keys_given: u64,
+    /// The tips of the chains held, as far as the cursor does not stand for them.
     pub vector: BTreeSet<ChainTip>,
     /// The households whose keys to send.
     pub keys: BTreeSet<HouseholdId>,
@@ -59,8 +61,8 @@ impl RequestPlan {
     ) -> Result<Vec<RequestFrame>, E> {
         let mut frames = vec![RequestFrame::Hello(hello)];
         for part in &self.villages {
-            let VillagePlan { village, cursor, vector, .. } = part.clone();
-            frames.push(RequestFrame::Village(VillageQuery { village, cursor, vector }));
+            let VillagePlan { village, cursor, keys_given, vector, .. } = part.clone();
+            frames.push(RequestFrame::Village(VillageQuery { village, cursor, keys_given, vector }));
             for household in part.keys.iter().copied() {
                 frames.push(RequestFrame::Key(HouseholdKeyFrame { household, key: key(household)? }));
             }
@@ -111,6 +113,7 @@ pub(super) fn next(villages: &[Village], batches: usize, attempt: u32) -> Reques
         let part = VillagePlan {
             village: village.id(),
             cursor: village.cursor(),
+            keys_given: village.last_key(),
             vector: village.vector(),
             keys: village.keys_waiting().take_while(|_| room.takes_key()).collect(),
             batches: village

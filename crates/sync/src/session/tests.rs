@@ -20,7 +20,9 @@ fn village(batches: u8) -> VillageSummary {
     VillageSummary {
         village: VILLAGE,
         cursor: Some(Cursor { epoch: EPOCH, number: 10 }),
+        keys_given: 7,
         vector: BTreeSet::new(),
+        above: BTreeSet::new(),
         unsent: (1..=batches).map(unsent).collect(),
         keys: BTreeSet::new(),
     }
@@ -103,7 +105,7 @@ fn asking_twice_gives_the_same_step() {
     session.received(vec![welcome(), received(1)]);
     assert_eq!(session.step().clone(), session.step().clone());
     session.stored();
-    assert_eq!(planned(&session), [2]);
+    assert_eq!(planned(&session), [2, 3]);
 }
 
 #[test]
@@ -134,7 +136,7 @@ fn commits_come_in_the_order_in_which_they_can_be_stored() {
     let checkpoint =
         ResponseFrame::Checkpoint(CheckpointFrame { note: String::new(), from_size: 0, consistency: vec![] });
     let decision = RelayedDecision { village: VILLAGE, sequence: 11, decision: samples::decision() };
-    let keys = VillageKeys { village: VILLAGE, search_key: KeyBytes([0; 32]), households: [].into() };
+    let keys = VillageKeys { village: VILLAGE, given: 8, search_key: None, households: [].into() };
     session.received(vec![
         welcome(),
         checkpoint,
@@ -148,7 +150,7 @@ fn commits_come_in_the_order_in_which_they_can_be_stored() {
         ResponseFrame::Bye,
     ]);
     let ranks: Vec<u8> = commits(&session).iter().map(rank).collect();
-    assert_eq!(ranks, [0, 1, 2, 4, 6, 7, 8, 9, 10]);
+    assert_eq!(ranks, [0, 1, 2, 4, 6, 7, 8, 9, 11]);
 }
 
 #[test]
@@ -171,7 +173,7 @@ fn a_cut_halves_the_batches_down_to_one_and_success_doubles_them() {
         answer(&mut session, 12, false);
         counts.push(planned(&session).len());
     }
-    assert_eq!(counts, [40, 20, 10, 5, 2, 1, 1, 2, 4, 8]);
+    assert_eq!(counts, [40, 20, 10, 5, 5, 2, 1, 2, 4, 8]);
 }
 
 #[test]
@@ -331,7 +333,7 @@ fn a_late_problem_does_not_take_a_receipt_back() {
     let mut session = session(village(2));
     session.received(vec![welcome(), received(1), staged(1, 1), received(1)]);
     session.stored();
-    assert_eq!(planned(&session), [2]);
+    assert_eq!(planned(&session), [2, 3]);
 }
 
 #[test]
@@ -351,8 +353,48 @@ fn receipts_move_the_vector_on() {
     let mut session = session(summary);
     session.received(vec![welcome(), received(3), received(4)]);
     session.stored();
-    let expected = [ChainTip::at(device(1), 4, &batch_id(4)), ChainTip::at(device(2), 7, &batch_id(7))];
-    assert_eq!(plan(&session).villages[0].vector, expected.into());
+    // The other chain is at or below the cursor, and costs nothing.
+    let above = [ChainTip::at(device(1), 4, &batch_id(4))];
+    assert_eq!(plan(&session).villages[0].vector, above.into());
+    session.received(vec![welcome(), ResponseFrame::VectorWanted(VILLAGE), ResponseFrame::Bye]);
+    session.stored();
+    let whole = [ChainTip::at(device(1), 4, &batch_id(4)), ChainTip::at(device(2), 7, &batch_id(7))];
+    assert_eq!(plan(&session).villages[0].vector, whole.into());
+    assert_eq!((plan(&session).villages[0].cursor, plan(&session).villages[0].keys_given), (None, 0));
+}
+
+#[test]
+fn at_the_end_of_the_feed_the_cursor_stands_for_every_receipt() {
+    let mut summary = village(2);
+    summary.above = [ChainTip::at(device(3), 9, &batch_id(9))].into();
+    summary.vector = summary.above.clone();
+    let mut session = session(summary);
+    session.received(vec![welcome(), received(1), village_done(30, true), ResponseFrame::Bye]);
+    session.stored();
+    assert_eq!(plan(&session).villages[0].vector.len(), 2, "there is more: they may be after the cursor");
+    session.received(vec![welcome(), village_done(31, false), ResponseFrame::Bye]);
+    session.stored();
+    assert_eq!(plan(&session).villages[0].vector, BTreeSet::new());
+}
+
+#[test]
+fn a_server_that_keeps_wanting_the_vector_is_given_up_on() {
+    let mut session = session(village(0));
+    for _ in 0..=FAILURES_MAX {
+        session.received(vec![welcome(), ResponseFrame::VectorWanted(VILLAGE), ResponseFrame::Bye]);
+        session.stored();
+    }
+    assert_eq!(report(&session).outcome, Outcome::GaveUp(TransportError::Stalled));
+}
+
+#[test]
+fn keys_of_a_first_sync_are_not_asked_for_again_after_a_cut() {
+    let mut session = session(VillageSummary { cursor: None, keys_given: 0, ..village(0) });
+    let keys = VillageKeys { village: VILLAGE, given: 65, search_key: None, households: [].into() };
+    session.received(vec![welcome(), ResponseFrame::VillageKeys(keys)]);
+    session.stored();
+    let part = &plan(&session).villages[0];
+    assert_eq!((part.cursor, part.keys_given), (Some(Cursor { epoch: EPOCH, number: 0 }), 65));
 }
 
 #[test]
@@ -364,8 +406,12 @@ fn a_receipt_moves_its_own_branch_of_a_fork() {
     let mut session = session(summary);
     session.received(vec![welcome(), received(3)]);
     session.stored();
-    let expected = [other, ChainTip::at(device(1), 3, &batch_id(3))];
-    assert_eq!(plan(&session).villages[0].vector, expected.into());
+    let above = [ChainTip::at(device(1), 3, &batch_id(3))];
+    assert_eq!(plan(&session).villages[0].vector, above.into());
+    session.received(vec![welcome(), ResponseFrame::VectorWanted(VILLAGE), ResponseFrame::Bye]);
+    session.stored();
+    let whole = [other, ChainTip::at(device(1), 3, &batch_id(3))];
+    assert_eq!(plan(&session).villages[0].vector, whole.into());
 }
 
 #[test]
@@ -507,7 +553,8 @@ fn more_villages_than_fit_take_several_requests() {
 fn a_planned_request_is_one_that_a_server_admits() {
     let mut summary = village(u8::try_from(BATCHES_PER_REQUEST).unwrap());
     summary.keys = (0..KEYS_PER_REQUEST as u64).map(|index| HouseholdId::v7(index, [0; 10])).collect();
-    summary.vector = (0..2_000).map(|next| ChainTip { device: device(1), next, tip: [0; 4] }).collect();
+    summary.above = (0..2_000).map(|next| ChainTip { device: device(1), next, tip: [0; 4] }).collect();
+    summary.vector = summary.above.clone();
     let session = session(summary);
     let frames = plan(&session)
         .frames(samples::hello(), |_| Ok::<_, ()>(KeyBytes([1; 64])), |batch| Ok(batch.0.to_vec()))

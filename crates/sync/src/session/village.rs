@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_ledger::batch::BatchId;
-use ruhu_survey::id::{HouseholdId, VillageId};
+use ruhu_survey::id::{EpochId, HouseholdId, VillageId};
 
 use super::report::{Missing, Report};
 use super::{RequestPlan, UnsentBatch, VillageCommit, VillageSummary};
 use crate::limits::{BATCH_BYTES_MAX, TIPS_PER_VILLAGE};
-use crate::response::{BatchProblem, ProblemOutcome};
+use crate::response::{BatchProblem, ProblemOutcome, VillageKeys};
 use crate::vector::{ChainTip, Cursor};
 
 /// What became of a batch so far.
@@ -33,7 +33,11 @@ enum KeyState {
 pub(super) struct Village {
     id: VillageId,
     cursor: Option<Cursor>,
+    keys_given: u64,
+    /// Every tip.
     vector: BTreeSet<ChainTip>,
+    /// Those that the cursor does not stand for.
+    above: BTreeSet<ChainTip>,
     batches: Vec<(UnsentBatch, BatchState)>,
     keys: BTreeMap<HouseholdId, KeyState>,
     caught_up: bool,
@@ -48,7 +52,9 @@ impl Village {
         Self {
             id: summary.village,
             cursor: summary.cursor,
+            keys_given: summary.keys_given,
             vector: summary.vector,
+            above: summary.above,
             batches: summary.unsent.into_iter().map(begin).collect(),
             keys: summary.keys.into_iter().map(|household| (household, KeyState::Waiting)).collect(),
             caught_up: false,
@@ -63,9 +69,15 @@ impl Village {
         self.cursor
     }
 
-    /// The vector as it may be sent: a tip left out only costs bytes.
+    /// The number of the last key given; without a cursor it says nothing.
+    pub(super) fn last_key(&self) -> u64 {
+        self.cursor.map_or(0, |_| self.keys_given)
+    }
+
+    /// The vector as it is sent beside the cursor. A tip left out only costs bytes.
     pub(super) fn vector(&self) -> BTreeSet<ChainTip> {
-        self.vector.iter().copied().take(TIPS_PER_VILLAGE).collect()
+        let tips = if self.cursor.is_some() { &self.above } else { &self.vector };
+        tips.iter().copied().take(TIPS_PER_VILLAGE).collect()
     }
 
     pub(super) fn is_caught_up(&self) -> bool {
@@ -106,15 +118,19 @@ impl Village {
     /// Moves the vector on: the server has receipted this batch. Only from a tip it holds to the end,
     /// for a tip speaks of everything before it.
     fn hold(&mut self, unsent: &UnsentBatch) {
+        let tip = ChainTip::at(unsent.device, unsent.number, &unsent.batch);
         let held = match (unsent.previous, unsent.number.checked_sub(1)) {
             (None, _) => true,
             (Some(previous), Some(number)) => {
-                self.vector.remove(&ChainTip::at(unsent.device, number, &previous))
+                let before = ChainTip::at(unsent.device, number, &previous);
+                self.above.remove(&before);
+                self.vector.remove(&before)
             }
             (Some(_), None) => false,
         };
         if held {
-            self.vector.insert(ChainTip::at(unsent.device, unsent.number, &unsent.batch));
+            self.vector.insert(tip);
+            self.above.insert(tip);
         }
     }
 
@@ -165,8 +181,37 @@ impl Village {
         self.cursor = Some(part.cursor);
         if let Some(done) = part.done {
             self.caught_up = !done.more;
+            if !done.more {
+                // Everything receipted so far is in the feed, and the feed was given to its end.
+                self.above.clear();
+            }
         }
         before != (self.cursor, self.caught_up)
+    }
+
+    /// Takes note of how many keys were given; whether that is news.
+    ///
+    /// On a first sync keys come before anything else of the feed: the cursor stands before its beginning.
+    pub(super) fn keys_given(&mut self, keys: &VillageKeys, epoch: Option<EpochId>) -> bool {
+        let Some(epoch) = epoch.filter(|_| keys.village == self.id) else { return false };
+        let before = (self.cursor, self.keys_given);
+        if self.cursor.is_none_or(|cursor| cursor.epoch != epoch) {
+            self.cursor = Some(Cursor { epoch, number: 0 });
+            self.above = self.vector.clone();
+        }
+        self.keys_given = keys.given;
+        before != (self.cursor, self.keys_given)
+    }
+
+    /// Takes note that the cursor means nothing to the server; whether that is news.
+    pub(super) fn vector_wanted(&mut self, village: VillageId) -> bool {
+        let news = village == self.id && self.cursor.is_some();
+        if news {
+            self.cursor = None;
+            self.keys_given = 0;
+            self.above = self.vector.clone();
+        }
+        news
     }
 
     pub(super) fn report(&self, report: &mut Report) {

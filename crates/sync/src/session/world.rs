@@ -9,7 +9,7 @@ use ruhu_survey::codec::{Reader, Writer};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::answer::{FeedContent, FeedItem, Held, start, to_send};
+use crate::answer::{FeedContent, FeedItem, Held, Start, keys_start, start, to_send};
 use crate::frame::{FrameReader, encode_all};
 use crate::key_bytes::KeyBytes;
 use crate::request::{Hello, RequestFrame, VillageQuery};
@@ -62,7 +62,8 @@ struct Server {
     epoch: EpochId,
     batches: BTreeMap<BatchId, (ModelBatch, SignedReceipt)>,
     feeds: BTreeMap<VillageId, Vec<FeedItem>>,
-    keys: BTreeSet<HouseholdId>,
+    /// In the order in which they came; the village's search key is number 1.
+    keys: Vec<HouseholdId>,
 }
 
 /// The part of a request about one village.
@@ -74,7 +75,7 @@ struct Part {
 
 impl Server {
     fn new(epoch: EpochId) -> Self {
-        Self { epoch, batches: BTreeMap::new(), feeds: BTreeMap::new(), keys: BTreeSet::new() }
+        Self { epoch, batches: BTreeMap::new(), feeds: BTreeMap::new(), keys: Vec::new() }
     }
 
     /// Takes what arrives of a request, each batch as soon as it is there; answers a whole one.
@@ -88,7 +89,9 @@ impl Server {
                     parts.push(Part { query, sent: BTreeSet::new(), frames: Vec::new() });
                 }
                 RequestFrame::Key(key) => {
-                    self.keys.insert(key.household);
+                    if !self.keys.contains(&key.household) {
+                        self.keys.push(key.household);
+                    }
                     let held = ResponseFrame::KeysHeld([key.household].into());
                     parts.last_mut().unwrap().frames.push(held);
                 }
@@ -127,6 +130,27 @@ impl Server {
         part.frames.push(ResponseFrame::Receipt(self.batches[&id].1.clone()));
     }
 
+    /// The keys that the device was not given, two in a frame.
+    fn new_keys(&self, query: &VillageQuery) -> Vec<ResponseFrame> {
+        let village = query.village;
+        let last = if village == VILLAGES[0] { self.keys.len() as u64 + 1 } else { 1 };
+        let after = keys_start(query.cursor, query.keys_given, self.epoch, last);
+        let mut frames = Vec::new();
+        if after == 0 {
+            let search_key = Some(KeyBytes([5; 32]));
+            let first = VillageKeys { village, given: 1, search_key, households: BTreeMap::new() };
+            frames.push(ResponseFrame::VillageKeys(first));
+        }
+        let numbered = (2..=last).filter(|number| *number > after).collect::<Vec<u64>>();
+        for chunk in numbered.chunks(2) {
+            let key = |number: &u64| (self.keys[usize::try_from(*number).unwrap() - 2], KeyBytes([1; 64]));
+            let (given, households) = (*chunk.last().unwrap(), chunk.iter().map(key).collect());
+            let keys = VillageKeys { village, given, search_key: None, households };
+            frames.push(ResponseFrame::VillageKeys(keys));
+        }
+        frames
+    }
+
     fn expected(&self, batch: &ModelBatch) -> u64 {
         let chain = |(known, _): &&(ModelBatch, SignedReceipt)| {
             (known.device, known.village) == (batch.device, batch.village)
@@ -138,7 +162,10 @@ impl Server {
         let Part { query, sent, frames: receipts } = part;
         frames.extend(receipts);
         let feed = self.feeds.get(&query.village).map_or(&[][..], Vec::as_slice);
-        let after = start(query.cursor, self.epoch, feed.len() as u64);
+        let Start::Above(after) = start(query.cursor, self.epoch, feed.len() as u64) else {
+            return frames.push(ResponseFrame::VectorWanted(query.village));
+        };
+        frames.extend(self.new_keys(&query));
         let items = &feed[usize::try_from(after).unwrap()..];
         let held = Held { vector: &query.vector, sent: &sent };
         let answer = to_send(self.epoch, after, items, held, ANSWER_BYTES);
@@ -164,6 +191,12 @@ struct Device {
     batches: BTreeMap<BatchId, ModelBatch>,
     receipts: BTreeSet<BatchId>,
     cursors: BTreeMap<VillageId, Cursor>,
+    keys_given: BTreeMap<VillageId, u64>,
+    /// The households whose keys were given.
+    given: BTreeSet<HouseholdId>,
+    /// The batches that the cursors are not known to stand for, with their number in the feed.
+    above: BTreeMap<BatchId, Option<u64>>,
+    epoch: EpochId,
     /// The last batch written here, per village.
     own: BTreeMap<VillageId, (u64, BatchId)>,
     keys: BTreeSet<HouseholdId>,
@@ -178,6 +211,10 @@ impl Device {
             batches: BTreeMap::new(),
             receipts: BTreeSet::new(),
             cursors: BTreeMap::new(),
+            keys_given: BTreeMap::new(),
+            given: BTreeSet::new(),
+            above: BTreeMap::new(),
+            epoch: EPOCH,
             own: BTreeMap::new(),
             keys: BTreeSet::new(),
             last_answer: Vec::new(),
@@ -219,6 +256,9 @@ impl Device {
         let inner: BTreeSet<BatchId> =
             self.of(village).filter(whole).filter_map(|(_, batch)| batch.previous).collect();
         let tips = self.of(village).filter(whole).filter(|(id, _)| !inner.contains(*id));
+        let tips: Vec<_> =
+            tips.map(|(id, batch)| (id, ChainTip::at(batch.device, batch.number, id))).collect();
+        let above = tips.iter().filter(|(id, _)| self.above.contains_key(*id));
         let mut unsent: Vec<UnsentBatch> = self
             .of(village)
             .filter(|item| !receipted(item))
@@ -234,7 +274,9 @@ impl Device {
         VillageSummary {
             village,
             cursor: self.cursors.get(&village).copied(),
-            vector: tips.map(|(id, batch)| ChainTip::at(batch.device, batch.number, id)).collect(),
+            keys_given: self.keys_given.get(&village).copied().unwrap_or(0),
+            above: above.map(|(_, tip)| *tip).collect(),
+            vector: tips.into_iter().map(|(_, tip)| tip).collect(),
             unsent,
             keys: if village == VILLAGES[0] { self.keys.clone() } else { BTreeSet::new() },
         }
@@ -250,20 +292,46 @@ impl Device {
             Commit::Receipt(receipt) => {
                 assert!(self.batches.contains_key(&receipt.statement.batch));
                 self.receipts.insert(receipt.statement.batch);
+                self.above.entry(receipt.statement.batch).or_insert(None);
             }
             Commit::Relayed(relayed) => {
                 let batch = ModelBatch::read(&relayed.batch);
                 assert_eq!(batch.id(), relayed.receipt.statement.batch);
                 self.relayed += 1;
                 self.receipts.insert(batch.id());
+                self.above.insert(batch.id(), Some(relayed.sequence));
                 self.batches.insert(batch.id(), batch);
             }
             Commit::KeysHeld(households) => self.keys.retain(|household| !households.contains(household)),
-            Commit::Village(part) => {
-                self.cursors.insert(part.village, part.cursor);
+            Commit::Welcome(welcome) => self.epoch = welcome.epoch,
+            Commit::Keys(keys) => {
+                let epoch = self.epoch;
+                let cursor = self.cursors.entry(keys.village).or_insert(Cursor { epoch, number: 0 });
+                if cursor.epoch != epoch {
+                    *cursor = Cursor { epoch, number: 0 };
+                }
+                self.keys_given.insert(keys.village, keys.given);
+                self.given.extend(keys.households.keys());
             }
+            Commit::VectorWanted(village) => {
+                self.cursors.remove(village);
+                self.keys_given.remove(village);
+                self.above.extend(self.receipts.iter().map(|id| (*id, None)));
+            }
+            Commit::Village(part) => self.moved(part),
             _ => {}
         }
+    }
+
+    fn moved(&mut self, part: &VillageCommit) {
+        self.cursors.insert(part.village, part.cursor);
+        let caught_up = part.done.is_some_and(|done| !done.more);
+        let batches = &self.batches;
+        self.above.retain(|id, sequence| {
+            let here = batches[id].village == part.village;
+            let stands = caught_up || sequence.is_some_and(|sequence| sequence <= part.cursor.number);
+            !(here && stands)
+        });
     }
 
     fn body(&self, plan: &RequestPlan) -> Vec<u8> {
@@ -453,6 +521,7 @@ impl World {
             prop_assert_eq!(&device.batches, &all);
             prop_assert_eq!(device.receipts.len(), all.len());
             prop_assert!(device.keys.is_empty());
+            prop_assert!(self.server.keys.iter().all(|household| device.given.contains(household)));
         }
         Ok(())
     }

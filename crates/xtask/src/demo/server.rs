@@ -56,11 +56,25 @@ impl Server {
         Ok(())
     }
 
-    /// Makes an account and an invitation, and answers the invitation's link.
-    pub(crate) fn invite(&self, name: &str, role: &str, village: &str) -> anyhow::Result<String> {
+    /// Where it answers.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The folder of its data.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The address that devices on this machine are told.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Makes an account and an invitation to `url`, and answers the invitation's link.
+    pub(crate) fn invite(&self, name: &str, role: &str, village: &str, url: &str) -> anyhow::Result<String> {
         output(&mut self.command(&["user", "add", name, "--role", role, "--region", village]))?;
-        let url = format!("http://{}", self.address);
-        let said = output(&mut self.command(&["device", "invite", name, "--url", &url]))?;
+        let said = output(&mut self.command(&["device", "invite", name, "--url", url]))?;
         let link = said.lines().map(str::trim).find(|line| line.starts_with("ruhu:enrol?"));
         link.map(ToOwned::to_owned).context("the invitation has no link")
     }

@@ -5,6 +5,7 @@ mod belt;
 mod column;
 mod derived;
 mod event;
+mod held;
 mod ledger;
 mod log;
 mod people;
@@ -30,6 +31,7 @@ use ruhu_sqlite::{Key32, Migrations, Profile};
 use ruhu_survey::change::DocumentId;
 use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_survey::register::Register;
+use ruhu_sync::resume::RequestId;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::StoreError;
@@ -43,6 +45,8 @@ use crate::verify::Verified;
 pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     ("001_ledger", include_str!("../../../../schemas/sql/server-sqlite/001_ledger.sql")),
     ("002_people", include_str!("../../../../schemas/sql/server-sqlite/002_people.sql")),
+    ("003_thrift", include_str!("../../../../schemas/sql/server-sqlite/003_thrift.sql")),
+    ("004_held", include_str!("../../../../schemas/sql/server-sqlite/004_held.sql")),
 ]);
 
 /// Reading connections kept open when they are not in use.
@@ -169,6 +173,24 @@ impl LedgerStore for SqliteStore {
 
     fn tip(&self, village: VillageId, device: DeviceId) -> Result<Option<Tip>, StoreError> {
         self.read(|conn| ledger::longest_tip(conn, village, device))
+    }
+
+    fn held_put(
+        &self,
+        device: DeviceId,
+        request: RequestId,
+        bytes: &[u8],
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        self.write(|tx| held::put(tx, device, request, bytes, now_ms))
+    }
+
+    fn held(&self, device: DeviceId, request: RequestId, now_ms: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|conn| held::get(conn, device, request, now_ms))
+    }
+
+    fn held_drop(&self, device: DeviceId) -> Result<(), StoreError> {
+        self.write(|tx| held::drop(tx, device))
     }
 
     fn verify(&self) -> Result<Verified, StoreError> {

@@ -6,10 +6,11 @@ use ruhu_survey::id::{HouseholdId, VillageId};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::SqliteStore;
+use super::column::{from_sql, to_sql};
 use crate::clock::date_of;
 use crate::region;
 use crate::store::StoreError;
-use crate::store::people::{NewVillage, PlaceStore, Region, RegionCommit, Village};
+use crate::store::people::{NewVillage, NumberedKey, PlaceStore, Region, RegionCommit, Village};
 
 /// One code is the beginning of another exactly when the other lies between it and it followed by the
 /// highest digit and more: this keeps the search in the index.
@@ -80,8 +81,9 @@ impl PlaceStore for SqliteStore {
     ) -> Result<Vec<u8>, StoreError> {
         self.write(|tx| {
             tx.prepare_cached(
-                "INSERT INTO household_key (village, household, wrapped) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO NOTHING",
+                "INSERT INTO household_key (village, household, wrapped, sequence)
+                 SELECT ?1, ?2, ?3, 1 + coalesce((SELECT max(sequence) FROM household_key WHERE village = ?1), 1)
+                 WHERE true ON CONFLICT (village, household) DO NOTHING",
             )?
             .execute(params![village.as_bytes(), household.as_bytes(), wrapped])?;
             let mut select =
@@ -99,6 +101,32 @@ impl PlaceStore for SqliteStore {
                 Ok((HouseholdId::from_bytes(row.get(0)?), row.get(1)?))
             })?;
             Ok(keys.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn household_keys_after(&self, village: VillageId, after: u64) -> Result<Vec<NumberedKey>, StoreError> {
+        self.read(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT sequence, household, wrapped FROM household_key
+                 WHERE village = ?1 AND sequence > ?2 ORDER BY sequence",
+            )?;
+            let keys = select.query_map(params![village.as_bytes(), to_sql(after)], |row| {
+                Ok(NumberedKey {
+                    number: from_sql(row.get(0)?),
+                    household: HouseholdId::from_bytes(row.get(1)?),
+                    wrapped: row.get(2)?,
+                })
+            })?;
+            Ok(keys.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn household_keys_last(&self, village: VillageId) -> Result<u64, StoreError> {
+        self.read(|conn| {
+            let mut select =
+                conn.prepare_cached("SELECT max(sequence) FROM household_key WHERE village = ?1")?;
+            let last: Option<i64> = select.query_row([village.as_bytes()], |row| row.get(0))?;
+            Ok(last.map_or(1, from_sql))
         })
     }
 }

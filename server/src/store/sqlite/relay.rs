@@ -9,7 +9,7 @@ use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::signature::Signature;
 use ruhu_ledger::statement::Statement;
 use ruhu_survey::id::{DeviceId, VillageId};
-use ruhu_sync::answer::{self, FeedContent, FeedItem, Held};
+use ruhu_sync::answer::{self, Answer, FeedContent, FeedItem, Held, Start};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::append::{FEED_BATCH, FEED_CERTIFICATE, FEED_DECISION, FEED_REVOCATION};
@@ -25,10 +25,14 @@ pub(super) fn relay(conn: &Connection, asked: &Asked) -> Result<Relay, StoreErro
     let epoch = present_epoch(conn)?.epoch;
     let horizon = horizon(conn, asked.village)?;
     let end = last_entry(conn, asked.village)?;
-    let start = answer::start(asked.cursor, epoch, end);
-    let items = items(conn, asked.village, start, horizon)?;
-    let held = Held { vector: &asked.vector, sent: &asked.sent };
-    let answer = answer::to_send(epoch, start, &items, held, asked.bytes_max);
+    let (answer, vector_wanted) = match answer::start(asked.cursor, epoch, end) {
+        Start::Above(start) => {
+            let items = items(conn, asked.village, start, horizon)?;
+            let held = Held { vector: &asked.vector, sent: &asked.sent };
+            (answer::to_send(epoch, start, &items, held, asked.bytes_max), false)
+        }
+        Start::VectorWanted => (Answer::nothing(epoch), true),
+    };
     let mut relay = Relay {
         certificates: Vec::new(),
         revocations: Vec::new(),
@@ -36,7 +40,8 @@ pub(super) fn relay(conn: &Connection, asked: &Asked) -> Result<Relay, StoreErro
         cursor: answer.cursor,
         fingerprint: fingerprint_at(conn, asked.village, answer.cursor.number)?,
         more: answer.more,
-        unsettled: horizon <= end,
+        unsettled: horizon <= end && !vector_wanted,
+        vector_wanted,
     };
     let mut servers = BTreeSet::new();
     for sequence in answer.send {

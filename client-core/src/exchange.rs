@@ -1,0 +1,262 @@
+//! One signed exchange with the server: nonces, and going on where a cut left a request.
+//!
+//! A request that is cut is resumed as long as the server holds more of it each time; only then is the
+//! session told that it failed. Whatever goes wrong with resuming, the request is sent whole: see
+//! `ruhu_sync::resume`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ruhu_sync::authenticate::{
+    HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest,
+};
+use ruhu_sync::limits::FAILURES_MAX;
+use ruhu_sync::resume::{HEADER_OFFSET, HEADER_REQUEST, RequestId};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::client::Client;
+use crate::env::random;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::problem::{code, refusal};
+use crate::store::meta::{self, Fact};
+use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
+
+const NONCE_PATH: &str = "/v1/nonces";
+/// The problem code of a request whose nonce the server has forgotten.
+const NONCE_UNKNOWN: &str = "nonce_unknown";
+/// The problem code of a rest whose beginning the server does not hold.
+const NOT_HELD: &str = "request_not_held";
+/// The problem code of a signature that does not hold; for a rest it says that the beginning is another's.
+const SIGNATURE_INVALID: &str = "signature_invalid";
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+/// Bytes of a body above which a nonce is not risked that the server may have forgotten: below them, being
+/// told to sign again costs less than a round trip to ask first.
+const NONCE_RISK_BYTES: usize = 4 * 1024;
+/// Milliseconds in which a nonce is taken to be known; the server keeps it for twice as long.
+const NONCE_FRESH_MS: u64 = 5 * 60 * 1000;
+
+/// What is sent, and what has become of it.
+struct Sending<'a> {
+    path: &'static str,
+    body: &'a [u8],
+    digest: [u8; 32],
+    id: RequestId,
+    offset: usize,
+}
+
+/// What one exchange moved besides its answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// Bytes of request bodies handed to the transport.
+    pub(crate) sent_bytes: u64,
+    /// How often a request was sent.
+    pub(crate) requests: u64,
+    /// How often it went on where a cut had left it.
+    pub(crate) resumed: u64,
+}
+
+/// How much of a request the server holds.
+#[derive(Deserialize)]
+struct HeldAnswer {
+    bytes: u64,
+}
+
+impl Client {
+    /// Posts a body and gives the answer. After a cut it goes on where the server says that it is;
+    /// `is_enough` says of an answer that was cut whether what came of it is to be used.
+    ///
+    /// # Errors
+    /// When the store fails, or the server refuses a nonce. A failing link is the inner error.
+    pub(crate) async fn exchange(
+        &mut self,
+        transport: &impl Transport,
+        path: &'static str,
+        body: &[u8],
+        is_enough: impl Fn(&HttpResponse) -> bool,
+        moved: &mut Moved,
+    ) -> Result<Result<HttpResponse, TransportError>, Error> {
+        let id = RequestId(random(self.environment())?);
+        let digest = Sha256::digest(body).into();
+        let mut sending = Sending { path, body, digest, id, offset: 0 };
+        let mut partial = None;
+        let mut standing = 0;
+        loop {
+            let outcome = self.send_rest(transport, &sending, moved).await?;
+            let error = match outcome {
+                Ok(response) if sending.offset > 0 && beginning_is_lost(&response) => {
+                    sending.id = RequestId(random(self.environment())?);
+                    sending.offset = 0;
+                    standing += 1;
+                    if standing < FAILURES_MAX {
+                        continue;
+                    }
+                    return Ok(Ok(response));
+                }
+                Ok(response) if response.whole || response.status != 200 || is_enough(&response) => {
+                    return Ok(Ok(response));
+                }
+                Ok(response) => {
+                    partial = Some(response);
+                    TransportError::Cut
+                }
+                Err(error) => error,
+            };
+            let held = self.held_after(&error, transport, sending.id).await?;
+            let at = usize::try_from(held).unwrap_or(0).min(body.len());
+            standing = if at > sending.offset { 0 } else { standing + 1 };
+            let goes_on = at > sending.offset || (at > 0 && at == body.len());
+            if !goes_on || standing >= FAILURES_MAX {
+                return Ok(partial.map_or(Err(error), Ok));
+            }
+            sending.offset = at;
+            moved.resumed += 1;
+        }
+    }
+
+    /// Sends what is left of a request.
+    async fn send_rest(
+        &mut self,
+        transport: &impl Transport,
+        sending: &Sending<'_>,
+        moved: &mut Moved,
+    ) -> Result<Result<HttpResponse, TransportError>, Error> {
+        let rest = sending.body.get(sending.offset..).unwrap_or_default();
+        moved.requests += 1;
+        moved.sent_bytes += rest.len() as u64;
+        let mut request = HttpRequest {
+            method: "POST",
+            path: sending.path.to_owned(),
+            headers: vec![
+                ("content-type", CONTENT_TYPE.to_owned()),
+                (HEADER_REQUEST, sending.id.to_string()),
+            ],
+            body: rest.to_vec(),
+        };
+        if sending.offset > 0 {
+            request.headers.push((HEADER_OFFSET, sending.offset.to_string()));
+        }
+        self.signed(transport, request, &sending.digest).await
+    }
+
+    /// How many bytes the server holds of a request that was cut; 0 when it cannot be asked.
+    async fn held_after(
+        &mut self,
+        error: &TransportError,
+        transport: &impl Transport,
+        id: RequestId,
+    ) -> Result<u64, Error> {
+        if !matches!(error, TransportError::Cut | TransportError::Stalled) {
+            return Ok(0);
+        }
+        for _ in 0..FAILURES_MAX {
+            let request =
+                HttpRequest { method: "GET", path: id.held_path(), headers: Vec::new(), body: Vec::new() };
+            let empty: [u8; 32] = Sha256::digest([]).into();
+            match self.signed(transport, request, &empty).await? {
+                Ok(response) if response.whole => {
+                    let held = serde_json::from_slice::<HeldAnswer>(&response.body);
+                    return Ok(held.map_or(0, |held| if response.status == 200 { held.bytes } else { 0 }));
+                }
+                Ok(_) | Err(TransportError::Cut) => {}
+                Err(_) => return Ok(0),
+            }
+        }
+        Ok(0)
+    }
+
+    /// Sends a signed request. A nonce that the server does not know any more is replaced once.
+    async fn signed(
+        &mut self,
+        transport: &impl Transport,
+        request: HttpRequest,
+        digest: &[u8; 32],
+    ) -> Result<Result<HttpResponse, TransportError>, Error> {
+        let mut nonce = match self.held_nonce(request.body.len())? {
+            Some(nonce) => nonce,
+            None => match fetch_nonce(transport).await? {
+                Ok(nonce) => nonce,
+                Err(error) => return Ok(Err(error)),
+            },
+        };
+        for attempt in 0..2 {
+            let signed = sign(self.identity()?, request.clone(), &nonce, digest);
+            let response = match transport.send(signed).await {
+                Ok(response) => response,
+                Err(error) => {
+                    // Whether the server used the nonce up is not known.
+                    self.keep_nonce("")?;
+                    return Ok(Err(error));
+                }
+            };
+            let fresh = response.header(HEADER_NONCE).unwrap_or_default().to_owned();
+            self.keep_nonce(&fresh)?;
+            let unknown = response.status == 401 && code(&response).as_deref() == Some(NONCE_UNKNOWN);
+            if !unknown || attempt == 1 || fresh.is_empty() {
+                return Ok(Ok(response));
+            }
+            nonce = fresh;
+        }
+        Ok(Err(TransportError::Cut))
+    }
+
+    /// The nonce of the last answer, if it may be risked on a body of so many bytes.
+    fn held_nonce(&self, body_bytes: usize) -> Result<Option<String>, Error> {
+        let now_ms = self.environment().monotonic_ms();
+        let is_fresh = self.nonce_ms.is_some_and(|got_ms| now_ms.saturating_sub(got_ms) < NONCE_FRESH_MS);
+        if body_bytes > NONCE_RISK_BYTES && !is_fresh {
+            return Ok(None);
+        }
+        let held = meta::get(self.store.read(), Fact::Nonce)?.unwrap_or_default();
+        Ok(String::from_utf8(held).ok().filter(|nonce| !nonce.is_empty()))
+    }
+
+    fn keep_nonce(&mut self, nonce: &str) -> Result<(), Error> {
+        self.nonce_ms = (!nonce.is_empty()).then(|| self.environment().monotonic_ms());
+        self.store.write(|tx| meta::set(tx, Fact::Nonce, nonce.as_bytes()))
+    }
+}
+
+/// Whether the answer to a rest says that it is of no use without the beginning.
+fn beginning_is_lost(response: &HttpResponse) -> bool {
+    let code = code(response);
+    matches!((response.status, code.as_deref()), (409, Some(NOT_HELD)) | (401, Some(SIGNATURE_INVALID)))
+}
+
+/// Whether a refusal says that the nonce is not known.
+pub(crate) fn nonce_is_unknown(response: &HttpResponse) -> bool {
+    response.status == 401 && code(response).as_deref() == Some(NONCE_UNKNOWN)
+}
+
+/// Asks for a nonce.
+async fn fetch_nonce(transport: &impl Transport) -> Result<Result<String, TransportError>, Error> {
+    let request =
+        HttpRequest { method: "POST", path: NONCE_PATH.to_owned(), headers: Vec::new(), body: Vec::new() };
+    let response = match transport.send(request).await {
+        Ok(response) => response,
+        Err(error) => return Ok(Err(error)),
+    };
+    if !response.whole {
+        return Ok(Err(TransportError::Cut));
+    }
+    if !(200..300).contains(&response.status) {
+        return Err(refusal(&response));
+    }
+    let text = String::from_utf8_lossy(&response.body).trim().to_owned();
+    let nonce = response.header(HEADER_NONCE).map_or(text, ToOwned::to_owned);
+    if nonce.is_empty() { Err(Error::Answer("the nonce is empty".to_owned())) } else { Ok(Ok(nonce)) }
+}
+
+/// Adds the headers that prove a request; `digest` is that of the whole body, of which the request may
+/// carry the rest.
+fn sign(identity: &Identity, mut request: HttpRequest, nonce: &str, digest: &[u8; 32]) -> HttpRequest {
+    let digest = request_digest(request.method, &request.path, nonce, digest);
+    let signature = identity.key.sign(REQUEST_DOMAIN, &digest);
+    request.headers.extend([
+        (HEADER_DEVICE, identity.device().to_string()),
+        (HEADER_NONCE, nonce.to_owned()),
+        (HEADER_SIGNATURE, STANDARD.encode(signature.0)),
+    ]);
+    request
+}

@@ -1,0 +1,105 @@
+//! Requests that are cut on their way, and go on where the server has them.
+
+use super::server::Fault;
+use super::syncing::{HOUSEHOLD, put};
+use super::*;
+use crate::SyncOutcome;
+
+/// A tablet with several batches to send. Two of them, on two servers, send the same bytes.
+fn with_a_week(server: &FakeServer) -> Tablet {
+    let mut tablet = Tablet::enrolled(server, 1);
+    tablet.sync(server);
+    for visit in 0..250 {
+        let note = format!("第{visit}次入户{}", visit * 7919 % 1013);
+        put(&mut tablet, server.villages[0], HOUSEHOLD, "remarks", &note);
+    }
+    tablet
+}
+
+/// The bytes of the week's request when nothing goes wrong.
+fn whole() -> u64 {
+    let server = FakeServer::new();
+    let report = with_a_week(&server).sync(&server);
+    assert_eq!((report.requests, report.resumed), (1, 0));
+    report.sent_bytes
+}
+
+/// Syncs the week while these things go wrong; it ends complete. The report, and the bytes of the last request.
+fn synced(faults: &[Fault]) -> (SyncReport, u64) {
+    let server = FakeServer::new();
+    let mut tablet = with_a_week(&server);
+    server.faults(faults);
+    let report = tablet.sync(&server);
+    assert!(server.has_no_faults_left());
+    assert_eq!((report.outcome.clone(), report.waiting), (SyncOutcome::Complete, 0));
+    assert_eq!(server.accepted(server.villages[0]), 250);
+    (report, server.last_body())
+}
+
+#[test]
+fn a_request_that_is_cut_goes_on_at_the_last_byte_held() {
+    let (report, last) = synced(&[1_000, 700, 1, 2_000].map(Fault::CutsTheRequestAfter));
+    assert_eq!((report.resumed, report.requests), (4, 5));
+    assert_eq!(last, whole() - 3_701, "only what no cut had let through");
+}
+
+#[test]
+fn a_request_whose_answer_was_lost_is_not_sent_again() {
+    for fault in [Fault::LosesTheAnswer, Fault::CutsAfter(100)] {
+        let (report, last) = synced(&[fault]);
+        assert_eq!((report.resumed, last), (1, 0), "{fault:?}");
+        assert_eq!(report.sent_bytes, whole(), "{fault:?}");
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_with_resuming_the_request_is_sent_whole() {
+    for fault in [Fault::HoldsOtherBytes, Fault::ForgetsWhatItHeld] {
+        let (report, last) = synced(&[Fault::CutsTheRequestAfter(1_000), fault]);
+        assert_eq!((report.resumed, last), (1, whole()), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_rest_is_signed_again_when_the_server_has_forgotten_its_nonces() {
+    let (report, last) = synced(&[Fault::CutsTheRequestAfter(1_000), Fault::ForgetsNonces]);
+    assert_eq!((report.resumed, last), (1, whole() - 1_000));
+}
+
+#[test]
+fn requests_shrink_only_when_a_cut_brought_nothing() {
+    let (report, _) = synced(&[Fault::SwallowsTheRequest, Fault::SwallowsTheRequest]);
+    assert_eq!(report.resumed, 0);
+    assert!(report.requests > 3, "three batches took more than one request after that: {report:?}");
+    let (report, _) = synced(&[Fault::CutsTheRequestAfter(500), Fault::CutsTheRequestAfter(500)]);
+    assert_eq!(report.requests, 3);
+}
+
+#[test]
+fn a_device_that_is_killed_inside_a_request_loses_nothing() {
+    let server = FakeServer::new();
+    let mut tablet = with_a_week(&server);
+    let down = [Fault::IsDown; 6];
+    server.faults(&[&[Fault::CutsTheRequestAfter(1_000)], down.as_slice()].concat());
+    assert!(matches!(tablet.sync(&server).outcome, SyncOutcome::Interrupted(_)));
+    let mut tablet = tablet.restarted();
+    assert_eq!(tablet.sync(&server).outcome, SyncOutcome::Complete);
+    assert_eq!(server.accepted(server.villages[0]), 250);
+}
+
+#[test]
+fn when_nothing_changed_a_request_costs_next_to_nothing_whatever_the_number_of_retired_devices() {
+    let server = FakeServer::new();
+    let village = server.villages[0];
+    let mut tablet = Tablet::enrolled(&server, 1);
+    for seed in 2..14 {
+        let mut retired = Tablet::enrolled(&server, seed);
+        put(&mut retired, village, HOUSEHOLD, "remarks", &format!("{seed}"));
+        retired.sync(&server);
+    }
+    put(&mut tablet, village, HOUSEHOLD, "remarks", "一");
+    assert_eq!(tablet.sync(&server).progress.relayed, 12);
+    // Two villages are asked about.
+    let idle = tablet.sync(&server);
+    assert!(idle.sent_bytes <= 150, "{idle:?}");
+}
