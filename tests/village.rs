@@ -18,4 +18,6 @@ mod private;
 mod tour;
 #[path = "village/unlock.rs"]
 mod unlock;
+#[path = "village/weak_link.rs"]
+mod weak_link;
 mod world;

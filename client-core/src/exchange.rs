@@ -37,6 +37,9 @@ const NONCE_RISK_BYTES: usize = 4 * 1024;
 /// Milliseconds in which a nonce is taken to be known; the server keeps it for twice as long.
 const NONCE_FRESH_MS: u64 = 5 * 60 * 1000;
 
+/// How often in a row a request is sent again of which the server then holds no more than before.
+const STANDING_MAX: u32 = 3;
+
 /// What is sent, and what has become of it.
 struct Sending<'a> {
     path: &'static str,
@@ -89,7 +92,7 @@ impl Client {
                     sending.id = RequestId(random(self.environment())?);
                     sending.offset = 0;
                     standing += 1;
-                    if standing < FAILURES_MAX {
+                    if standing < STANDING_MAX {
                         continue;
                     }
                     return Ok(Ok(response));
@@ -107,7 +110,7 @@ impl Client {
             let at = usize::try_from(held).unwrap_or(0).min(body.len());
             standing = if at > sending.offset { 0 } else { standing + 1 };
             let goes_on = at > sending.offset || (at > 0 && at == body.len());
-            if !goes_on || standing >= FAILURES_MAX {
+            if !goes_on || standing > STANDING_MAX {
                 return Ok(partial.map_or(Err(error), Ok));
             }
             sending.offset = at;

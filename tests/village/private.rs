@@ -66,7 +66,7 @@ fn phone(number: u32) -> String {
     format!("199{:08}", 10_000_019 + number * 4_001)
 }
 
-fn device(world: &World, name: &str, code: &str) -> (Client, HttpTransport) {
+pub(crate) fn device(world: &World, name: &str, code: &str) -> (Client, HttpTransport) {
     let invitation = Invitation::from_link(&world.invite(name, "work_team", code)).unwrap();
     let environment = Box::new(SystemEnvironment::new());
     let mut client = Client::create_with_cost(&world.path(name), PASSPHRASE, CHEAP, environment).unwrap();
@@ -76,7 +76,7 @@ fn device(world: &World, name: &str, code: &str) -> (Client, HttpTransport) {
     (client, transport)
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 

@@ -13,6 +13,9 @@ fn village(server: &FakeServer) -> VillageId {
     server.villages[0]
 }
 
+/// So many lost answers end a sync: each of six requests is asked about again, and answered again, four times.
+pub(super) const LOST_ANSWERS: usize = 6 * 5;
+
 /// Puts one text into the household's document, as whatever the person did would.
 pub(super) fn put(tablet: &mut Tablet, village: VillageId, household: HouseholdId, key: &str, text: &str) {
     let put = tablet.client.author(village, |pen| {
@@ -83,7 +86,7 @@ fn an_answer_lost_costs_a_repeat_and_nothing_else() {
     let village = village(&server);
     let mut tablet = Tablet::enrolled(&server, 1);
     put(&mut tablet, village, HOUSEHOLD, "remarks", "甲");
-    server.faults(&[Fault::LosesTheAnswer; 6]);
+    server.faults(&[Fault::LosesTheAnswer; LOST_ANSWERS]);
     let report = tablet.sync(&server);
     assert_eq!(report.outcome, SyncOutcome::Interrupted(TransportError::Cut));
     assert_eq!((report.progress.receipts, report.waiting), (0, 1));

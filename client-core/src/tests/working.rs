@@ -384,7 +384,7 @@ fn send_states_follow_an_edit_to_its_verdict() {
     let state =
         |tablet: &Tablet| tablet.client.households(village, &Query::default()).unwrap()[0].send_state.clone();
     assert_eq!(state(&tablet), Some(SendState::Queued));
-    server.faults(&[super::server::Fault::LosesTheAnswer; 6]);
+    server.faults(&[super::server::Fault::LosesTheAnswer; super::syncing::LOST_ANSWERS]);
     tablet.sync(&server);
     assert_eq!(state(&tablet), Some(SendState::Sent));
     tablet.sync(&server);

@@ -120,6 +120,13 @@ impl Fixture {
         Self { _folder: folder, store, keys, clock, state, router, document }
     }
 
+    /// The same store after a restart of the server: what was in memory is gone.
+    pub(crate) fn restarted(self) -> Self {
+        let state = AppState::new(self.store.clone(), self.keys.clone(), self.clock.clone(), &config());
+        let (router, document) = router(state.clone());
+        Self { state, router, document, ..self }
+    }
+
     /// The same server as the store's tests see it.
     pub(crate) fn world(&self) -> World<'_> {
         let store: &dyn Store = self.store.as_ref();

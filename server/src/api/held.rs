@@ -68,6 +68,15 @@ pub(crate) struct Flights {
 struct Kept {
     of: BTreeMap<DeviceId, Arc<Flight>>,
     begun: u64,
+    /// Bytes of those that have ended.
+    ended_bytes: usize,
+}
+
+impl Kept {
+    fn remove(&mut self, device: DeviceId) {
+        let removed = self.of.remove(&device).map_or(0, |flight| flight.ended_bytes());
+        self.ended_bytes = self.ended_bytes.saturating_sub(removed);
+    }
 }
 
 /// One request and what has come of it.
@@ -90,6 +99,11 @@ impl Flight {
     fn with<T>(&self, act: impl FnOnce(&mut Come) -> T) -> T {
         act(&mut self.come.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// Its bytes, once it has ended.
+    fn ended_bytes(&self) -> usize {
+        self.with(|come| if come.ended { come.bytes.len() } else { 0 })
+    }
 }
 
 impl Flights {
@@ -103,6 +117,7 @@ impl Flights {
             kept.begun = kept.begun.saturating_add(1);
             let come = Mutex::new(Come { bytes, ended: false });
             let flight = Arc::new(Flight { request, began_ms: now_ms, place: kept.begun, come });
+            kept.remove(device);
             kept.of.insert(device, Arc::clone(&flight));
             flight
         })
@@ -114,13 +129,20 @@ impl Flights {
         is_it.then(|| flight.with(|come| come.bytes.clone()))
     }
 
-    /// Whether it is still the newest of its device.
-    fn is_newest(&self, device: DeviceId, flight: &Arc<Flight>) -> bool {
-        self.with(|kept| kept.of.get(&device).is_some_and(|newest| Arc::ptr_eq(newest, flight)))
+    /// Ends a request; whether it is still the newest of its device.
+    fn end(&self, device: DeviceId, flight: &Arc<Flight>) -> bool {
+        self.with(|kept| {
+            flight.with(|come| come.ended = true);
+            let newest = kept.of.get(&device).is_some_and(|newest| Arc::ptr_eq(newest, flight));
+            if newest {
+                kept.ended_bytes = kept.ended_bytes.saturating_add(flight.ended_bytes());
+            }
+            newest
+        })
     }
 
     fn forget(&self, device: DeviceId) {
-        self.with(|kept| kept.of.remove(&device));
+        self.with(|kept| kept.remove(device));
     }
 
     /// Whether anything of a device is in memory.
@@ -132,21 +154,18 @@ impl Flights {
     /// Forgets the oldest of those that have ended until the rest takes no more than `bytes_max`.
     pub(crate) fn make_room(&self, bytes_max: usize) {
         self.with(|kept| {
-            let mut ended: Vec<(u64, DeviceId, usize)> = Vec::new();
-            for (device, flight) in &kept.of {
-                let (is_over, bytes) = flight.with(|come| (come.ended, come.bytes.len()));
-                if is_over {
-                    ended.push((flight.place, *device, bytes));
-                }
+            if kept.ended_bytes <= bytes_max {
+                return;
             }
+            let ended = kept.of.iter().filter(|(_, flight)| flight.with(|come| come.ended));
+            let mut ended: Vec<(u64, DeviceId)> =
+                ended.map(|(device, flight)| (flight.place, *device)).collect();
             ended.sort_unstable();
-            let mut total: usize = ended.iter().map(|(_, _, bytes)| bytes).sum();
-            for (_, device, bytes) in ended {
-                if total <= bytes_max {
+            for (_, device) in ended {
+                if kept.ended_bytes <= bytes_max {
                     break;
                 }
-                kept.of.remove(&device);
-                total -= bytes;
+                kept.remove(device);
             }
         });
     }
@@ -225,8 +244,7 @@ impl Holding {
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        self.flight.with(|come| come.ended = true);
-        let newest = self.state.flights.is_newest(self.device, &self.flight);
+        let newest = self.state.flights.end(self.device, &self.flight);
         self.state.flights.make_room(HELD_IN_MEMORY_BYTES_MAX);
         if self.whole || !newest {
             return;

@@ -11,7 +11,6 @@ use ruhu_sync::resume::{HEADER_OFFSET, HEADER_REQUEST, RequestId};
 use ruhu_sync::{ResponseFrame, encode_all};
 
 use super::fixture::{Answer, Fixture, batch, config, hello, signed, village};
-use super::{AppState, router};
 use crate::limits::{HELD_IN_MEMORY_BYTES_MAX, HELD_MS};
 use crate::store::LedgerStore as _;
 use crate::store::world::{LONGTAN, Tablet, household};
@@ -73,13 +72,6 @@ fn receipts(answer: &Answer) -> usize {
     answer.frames().iter().filter(|frame| matches!(frame, ResponseFrame::Receipt(_))).count()
 }
 
-/// The same store after a restart of the server: what was in memory is gone.
-fn restarted(fixture: Fixture) -> Fixture {
-    let state = AppState::new(fixture.store.clone(), fixture.keys.clone(), fixture.clock.clone(), &config());
-    let (router, document) = router(state.clone());
-    Fixture { state, router, document, ..fixture }
-}
-
 /// Waits until what a cut left is durable.
 async fn settled(fixture: &Fixture, tablet: &Tablet, id: RequestId) {
     let now_ms = fixture.world().now_ms;
@@ -130,7 +122,7 @@ async fn what_a_cut_left_outlives_a_restart_and_not_a_day() {
     let (tablet, _, body) = week(&fixture);
     cut(&fixture, &tablet, &body, FIRST, 200).await;
     settled(&fixture, &tablet, FIRST).await;
-    let fixture = restarted(fixture);
+    let fixture = fixture.restarted();
     assert_eq!(held(&fixture, &tablet, FIRST).await, 200);
     fixture.clock.forward(HELD_MS - 1);
     assert_eq!(held(&fixture, &tablet, FIRST).await, 200);

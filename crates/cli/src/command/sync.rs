@@ -47,6 +47,7 @@ fn sum(earlier: Option<SyncReport>, mut report: SyncReport) -> SyncReport {
         report.progress.receipts += earlier.progress.receipts;
         report.progress.relayed += earlier.progress.relayed;
         report.requests += earlier.requests;
+        report.resumed += earlier.resumed;
         report.sent_bytes += earlier.sent_bytes;
         report.got_bytes += earlier.got_bytes;
         report.not_accepted += earlier.not_accepted;
@@ -82,6 +83,7 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
     output.json(&json!({
         "receipts": progress.receipts, "relayed": progress.relayed, "waiting": report.waiting,
         "not_accepted": report.not_accepted, "set_aside": report.set_aside, "requests": report.requests,
+        "resumed": report.resumed,
         "sent_bytes": report.sent_bytes, "got_bytes": report.got_bytes, "mismatched": report.mismatched,
         "complete": report.outcome == SyncOutcome::Complete,
         "unsent_drafts": client.status()?.unsent.drafts,
