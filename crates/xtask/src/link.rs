@@ -126,7 +126,7 @@ fn measure_week(asked: &BadLink) -> anyhow::Result<()> {
 /// Sets up a server and a device, and visits households with no network.
 fn work_a_week(asked: &BadLink, folder: &Path) -> anyhow::Result<Week> {
     let programs = build(Profile::Release)?;
-    let village = write_village(&programs, folder, asked.households, asked.visits)?;
+    let village = write_village(folder, asked.households, asked.visits)?;
     let mut server = Server::set_up(&programs, folder, &village)?;
     server.start()?;
     let link = Link::open(asked.listen, server.address().parse()?, Shape::WIDE)?;

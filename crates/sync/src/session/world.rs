@@ -130,25 +130,19 @@ impl Server {
         part.frames.push(ResponseFrame::Receipt(self.batches[&id].1.clone()));
     }
 
-    /// The keys that the device was not given, two in a frame.
+    /// The keys that the device was not given, each in a frame.
     fn new_keys(&self, query: &VillageQuery) -> Vec<ResponseFrame> {
         let village = query.village;
-        let last = if village == VILLAGES[0] { self.keys.len() as u64 + 1 } else { 1 };
-        let after = keys_start(query.cursor, query.keys_given, self.epoch, last);
-        let mut frames = Vec::new();
-        if after == 0 {
-            let search_key = Some(KeyBytes([5; 32]));
-            let first = VillageKeys { village, given: 1, search_key, households: BTreeMap::new() };
-            frames.push(ResponseFrame::VillageKeys(first));
-        }
-        let numbered = (2..=last).filter(|number| *number > after).collect::<Vec<u64>>();
-        for chunk in numbered.chunks(2) {
-            let key = |number: &u64| (self.keys[usize::try_from(*number).unwrap() - 2], KeyBytes([1; 64]));
-            let (given, households) = (*chunk.last().unwrap(), chunk.iter().map(key).collect());
-            let keys = VillageKeys { village, given, search_key: None, households };
-            frames.push(ResponseFrame::VillageKeys(keys));
-        }
-        frames
+        let households = if village == VILLAGES[0] { self.keys.as_slice() } else { &[] };
+        let after = keys_start(query.cursor, query.keys_given, self.epoch, households.len() as u64 + 1);
+        let search =
+            VillageKeys { village, given: 1, search_key: Some(KeyBytes([5; 32])), households: [].into() };
+        let household = |(given, household): (u64, &HouseholdId)| {
+            let households = [(*household, KeyBytes([1; 64]))].into();
+            VillageKeys { village, given, search_key: None, households }
+        };
+        let all = [search].into_iter().chain((2..).zip(households).map(household));
+        all.filter(|keys| keys.given > after).map(ResponseFrame::VillageKeys).collect()
     }
 
     fn expected(&self, batch: &ModelBatch) -> u64 {

@@ -28,11 +28,10 @@ pub(crate) struct Demo {
     households: u32,
 }
 
-/// The two programs, and the one that invents villages, built.
+/// The two programs, built.
 pub(crate) struct Programs {
     pub(crate) server: PathBuf,
     pub(crate) device: PathBuf,
-    pub(crate) villages: PathBuf,
 }
 
 /// Runs the demonstration.
@@ -40,7 +39,7 @@ pub(crate) fn show(demo: &Demo) -> anyhow::Result<()> {
     let programs = build(Profile::Debug)?;
     let folder = fresh_folder()?;
     say("1", "建立服务器，导入慈利县区划和名册", "a server, the regions of Cili county, a roster");
-    let village = write_village(&programs, &folder, demo.households, 0)?;
+    let village = write_village(&folder, demo.households, 0)?;
     let mut server = Server::set_up(&programs, &folder, &village)?;
     server.start()?;
     say("2", "三台设备凭一次性邀请绑定并首次同步", "three devices enrol and sync for the first time");
@@ -133,8 +132,7 @@ pub(crate) enum Profile {
 
 pub(crate) fn build(profile: Profile) -> anyhow::Result<Programs> {
     println!("building ruhu and ruhu-server (the first time takes several minutes) …");
-    let mut command = cargo(&["build", "--locked", "--bins", "--example", "write_villages"]);
-    command.args(["--package", "ruhu-cli", "--package", "ruhu-server", "--package", "ruhu-sample"]);
+    let mut command = cargo(&["build", "--locked", "--package", "ruhu-cli", "--package", "ruhu-server"]);
     let folder = match profile {
         Profile::Debug => "debug",
         Profile::Release => {
@@ -144,8 +142,7 @@ pub(crate) fn build(profile: Profile) -> anyhow::Result<Programs> {
     };
     run(&mut command)?;
     let target = target_folder()?.join(folder);
-    let villages = target.join("examples").join("write_villages");
-    Ok(Programs { server: target.join("ruhu-server"), device: target.join("ruhu"), villages })
+    Ok(Programs { server: target.join("ruhu-server"), device: target.join("ruhu") })
 }
 
 fn target_folder() -> anyhow::Result<PathBuf> {
@@ -171,13 +168,16 @@ pub(crate) fn fresh_folder() -> anyhow::Result<PathBuf> {
 
 /// Writes the regions, the roster and the answers of visits, and answers the village's code.
 pub(crate) fn write_village(
-    programs: &Programs,
     folder: &std::path::Path,
     households: u32,
     visits: u32,
 ) -> anyhow::Result<String> {
-    let mut writer = Command::new(&programs.villages);
-    writer.arg(folder).args([households.to_string(), "1".to_owned(), visits.to_string()]);
+    let mut writer = cargo(&["run", "--quiet", "--locked", "--package", "ruhu-sample", "--example"]);
+    writer.args(["write_villages", "--"]).arg(folder).args([
+        households.to_string(),
+        "1".to_owned(),
+        visits.to_string(),
+    ]);
     let written = output(&mut writer)?;
     let code = written.split_whitespace().next().context("no village was written")?;
     Ok(code.to_owned())
