@@ -284,6 +284,7 @@ mod tests {
             ApiError::TooLarge(1),
             ApiError::Stalled(60),
             ApiError::TooSlow(600),
+            ApiError::RequestNotHeld,
             ApiError::RateLimited(3),
             ApiError::Busy,
             ApiError::DiskFull,
