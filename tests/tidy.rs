@@ -19,14 +19,15 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Which of our packages each package may use.
 fn arrows() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    let rows: [(&str, &[&str]); 9] = [
+    let rows: [(&str, &[&str]); 10] = [
         ("crates/survey", &[]),
         ("crates/ledger", &["ruhu-survey"]),
         ("crates/sync", &["ruhu-survey", "ruhu-ledger"]),
         ("crates/sqlite", &[]),
         ("crates/sample", &["ruhu-survey"]),
         ("crates/cli", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-client-core"]),
-        ("crates/xtask", &[]),
+        ("crates/link", &[]),
+        ("crates/xtask", &["ruhu-link"]),
         ("client-core", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-sqlite"]),
         ("server", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-sqlite"]),
     ];
