@@ -7,10 +7,12 @@
 
 pub mod answer;
 pub mod authenticate;
+pub mod bundle;
 pub mod fingerprint;
 pub mod frame;
 pub mod key_bytes;
 pub mod limits;
+pub mod peer;
 pub mod protocol;
 pub mod request;
 pub mod response;

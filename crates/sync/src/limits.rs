@@ -47,3 +47,21 @@ pub const DETAIL_BYTES_MAX: usize = 512;
 pub const FAILURES_MAX: u32 = 6;
 /// How many requests one session makes at most; whatever is left waits for the next session.
 pub const ROUNDS_MAX: u32 = 1_000;
+
+/// The most items of one kind that a device names of what it holds; what is left out costs bytes only.
+pub const HOLDING_ITEMS_MAX: usize = 4096;
+/// The most bytes of a frame that says what a device holds of a village.
+pub const HOLDING_BYTES_MAX: usize =
+    128 + TIPS_PER_VILLAGE * 30 + HOLDING_ITEMS_MAX * (33 + 10 + 10 + 16 + 16);
+/// The bytes of frames after which a segment of a bundle is full.
+pub const SEGMENT_BYTES: usize = 256 * 1024;
+/// The most bytes of a sealed segment: one frame of the largest kind beside a full segment.
+pub const SEGMENT_SEALED_BYTES_MAX: usize = 1024 * 1024;
+/// The most bytes of a segment's frames once inflated.
+pub const SEGMENT_FRAMES_BYTES_MAX: usize = 1024 * 1024;
+/// How many damaged places of one bundle are looked past; the rest of the file is given up.
+pub const DAMAGES_MAX: usize = 1000;
+/// The most bytes of a bundle that is read.
+pub const BUNDLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The most codes that one bundle is cut into.
+pub const CODES_MAX: usize = 64;

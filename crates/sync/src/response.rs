@@ -412,12 +412,12 @@ impl Relayed {
 }
 
 impl RelayedDecision {
-    fn write(&self, writer: &mut Writer) -> u8 {
+    pub(crate) fn write(&self, writer: &mut Writer) -> u8 {
         writer.raw(self.village.as_bytes()).varint(self.sequence).raw(&self.decision.to_bytes());
         DECISION
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
         Ok(Self {
             village: VillageId::from_bytes(reader.array()?),
             sequence: reader.varint()?,
