@@ -179,6 +179,30 @@ pub enum Error {
     /// One side is too old for the other.
     #[error("the {} must be upgraded: the sync protocols differ", .0.name())]
     Upgrade(ruhu_sync::Side),
+    /// Sync with the server once: the village's key comes with its first sync.
+    #[error("the key of village {0} is not on this device; sync with the server first")]
+    NoVillageKey(VillageId),
+    /// Everything has been received already.
+    #[error("there is nothing that the server has not received")]
+    NothingToCarry,
+    /// What was scanned is not, or not all, of one set of codes; or there would be too many.
+    #[error(transparent)]
+    Code(#[from] ruhu_sync::bundle::code::CodeError),
+    /// The other device does not prove that it may be given anything.
+    #[error(transparent)]
+    Peer(#[from] ruhu_sync::peer::PeerRefusal),
+    /// The other device does not accept this one, and says why.
+    #[error("the other device refused: {0}")]
+    PeerRefused(String),
+    /// Memory is short; nothing was written.
+    #[error("the bundle could not be sealed")]
+    Bundle(#[from] ruhu_sync::bundle::SealError),
+    /// The person did not confirm that it is the other device.
+    #[error("the other device was not confirmed; nothing was given")]
+    NotConfirmed,
+    /// The two devices work in different villages.
+    #[error("the two devices have no village in common")]
+    NoSharedVillage,
     /// The server could not be reached, or the link broke.
     #[error(transparent)]
     Transport(#[from] TransportError),

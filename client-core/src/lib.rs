@@ -15,6 +15,7 @@ mod http;
 mod identity;
 mod key_file;
 mod list;
+mod peer;
 mod problem;
 mod receive;
 mod record;
@@ -44,6 +45,9 @@ pub use files::SystemFiles;
 pub use http::HttpTransport;
 pub use key_file::{Cost, PASSPHRASE_CHARACTERS_MIN};
 pub use list::{CheckState, ListedCheck, ListedHousehold, Order, Query, SendState};
+#[cfg(not(target_arch = "wasm32"))]
+pub use peer::SocketLink;
+pub use peer::{BundlePart, BundleReport, Carried, Link, Peer, PeerReport};
 pub use record::{OpenConflict, Written};
 pub use ruhu_sqlite::Profile;
 pub use status::{DeviceStatus, Fork, KnownDevice, LastSync, NotAccepted, ReceiptLine, Status, Unsent};

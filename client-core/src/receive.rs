@@ -20,6 +20,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::peer::NEEDS;
 use crate::store::batch::{self, BatchState};
 use crate::store::document::{self, Arrived, ChangeState};
 use crate::store::meta::{self, Fact};
@@ -38,17 +39,21 @@ pub(crate) struct Taken {
     pub(crate) not_accepted: u64,
     /// Things set aside.
     pub(crate) set_aside: u64,
+    /// Batches carried for others that are now known to be received.
+    pub(crate) carried: u64,
+    /// Batches that had waited for the one before them and can be sent now.
+    pub(crate) freed: u64,
     /// Villages that are caught up now.
     pub(crate) caught_up: Vec<VillageId>,
 }
 
 /// The taking in of one answer.
 pub(crate) struct Receiver<'a> {
-    tx: &'a Transaction<'a>,
-    identity: &'a Identity,
+    pub(crate) tx: &'a Transaction<'a>,
+    pub(crate) identity: &'a Identity,
     now_ms: i64,
-    bench: Workbench<'a>,
-    taken: Taken,
+    pub(crate) bench: Workbench<'a>,
+    pub(crate) taken: Taken,
 }
 
 impl<'a> Receiver<'a> {
@@ -69,6 +74,7 @@ impl<'a> Receiver<'a> {
         for commit in commits {
             self.one(commit)?;
         }
+        self.retry_needing()?;
         self.bench.finish()?;
         for part in parts {
             village_part(self.tx, part, self.now_ms, &mut self.taken)?;
@@ -95,7 +101,13 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    fn put_aside(&mut self, kind: &str, code: &str, subject: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn put_aside(
+        &mut self,
+        kind: &str,
+        code: &str,
+        subject: &str,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
         self.taken.set_aside += 1;
         set_aside::keep(self.tx, self.now_ms, Item { kind, code, subject, bytes })
     }
@@ -117,7 +129,7 @@ impl<'a> Receiver<'a> {
             Some(known) => {
                 let held = batch::read(&batch::bytes(self.tx, &id)?)?;
                 match self.check_receipt(receipt, &held.header) {
-                    Ok(()) => return self.received(&known, receipt),
+                    Ok(()) => return self.received(&known, receipt, None),
                     Err(code) => code,
                 }
             }
@@ -126,7 +138,11 @@ impl<'a> Receiver<'a> {
     }
 
     /// Whether a receipt is by our server, of this epoch, and speaks of this batch.
-    fn check_receipt(&self, receipt: &SignedReceipt, header: &BatchHeader) -> Result<(), &'static str> {
+    pub(crate) fn check_receipt(
+        &self,
+        receipt: &SignedReceipt,
+        header: &BatchHeader,
+    ) -> Result<(), &'static str> {
         let said = &receipt.statement;
         if receipt.verify(&self.identity.server_key).is_err() {
             Err("signature")
@@ -141,32 +157,46 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    fn received(&mut self, known: &batch::Known, receipt: &SignedReceipt) -> Result<(), Error> {
-        batch::keep_receipt(self.tx, known.row, receipt, None)?;
+    /// Settles a batch of this device, or one that it carries.
+    pub(crate) fn received(
+        &mut self,
+        known: &batch::Known,
+        receipt: &SignedReceipt,
+        sequence: Option<u64>,
+    ) -> Result<(), Error> {
+        batch::keep_receipt(self.tx, known.row, receipt, sequence)?;
         for (position, verdict) in receipt.statement.verdicts.iter().enumerate() {
             self.verdict(known, position, verdict)?;
         }
         self.taken.receipts += u64::from(known.own);
+        self.taken.carried += u64::from(!known.own);
         Ok(())
     }
 
-    /// What became of one own change.
+    /// What became of one change that had no verdict.
     fn verdict(&mut self, known: &batch::Known, position: usize, verdict: &Verdict) -> Result<(), Error> {
         let Some((id, hash, state)) = self.change_at(known.row, position)? else { return Ok(()) };
-        if state != ChangeState::Own {
-            return Ok(());
-        }
         let row = self.bench.row(known.village, id)?;
+        match state {
+            ChangeState::Own => {}
+            // It is another's, and was not applied for a reason that the server does not share.
+            ChangeState::Held if *verdict == Verdict::Accepted => {
+                return document::set_state(self.tx, row, hash, ChangeState::Held, NEEDS);
+            }
+            ChangeState::Held => {}
+            _ => return Ok(()),
+        }
+        let waiting = if state == ChangeState::Own { ChangeState::Own } else { ChangeState::Held };
         // A held change of one's own stays in view: it only waits at the server.
         let (state, rule) = match verdict {
             Verdict::Accepted => (ChangeState::Accepted, ""),
-            Verdict::Held { .. } => (ChangeState::Own, "held"),
+            Verdict::Held { .. } => (waiting, "held"),
             Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
             Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
         };
         document::set_state(self.tx, row, hash, state, rule)?;
         if matches!(state, ChangeState::Quarantined | ChangeState::Refused) {
-            self.taken.not_accepted += 1;
+            self.taken.not_accepted += u64::from(known.own);
             self.bench.rebuild(known.village, id)?;
         }
         Ok(())
@@ -196,10 +226,13 @@ impl<'a> Receiver<'a> {
             ProblemOutcome::Staged { .. } => BatchState::Sent,
             ProblemOutcome::Rejected => BatchState::TurnedAway,
         };
+        if state == BatchState::TurnedAway {
+            self.turned_away(&problem.batch, &problem.code)?;
+        }
         batch::mark_problem(self.tx, &problem.batch, &problem.code, state)
     }
 
-    fn certificate(&mut self, signed: &SignedCertificate) -> Result<(), Error> {
+    pub(crate) fn certificate(&mut self, signed: &SignedCertificate) -> Result<(), Error> {
         let statement = &signed.statement;
         let subject = statement.device().to_string();
         if signed.verify(&self.identity.server_key).is_err() {
@@ -217,7 +250,7 @@ impl<'a> Receiver<'a> {
         Ok(())
     }
 
-    fn revocation(&mut self, signed: &SignedRevocation) -> Result<(), Error> {
+    pub(crate) fn revocation(&mut self, signed: &SignedRevocation) -> Result<(), Error> {
         let statement = &signed.statement;
         let subject = statement.device.to_string();
         if signed.verify(&self.identity.server_key).is_err() {
@@ -276,7 +309,10 @@ impl<'a> Receiver<'a> {
     fn store_relayed(&mut self, relayed: &Relayed, opened: &Opened) -> Result<(), Error> {
         let Opened { batch, body, author } = opened;
         if let Some(known) = batch::find(self.tx, &batch.id())? {
-            return if known.received { Ok(()) } else { self.received(&known, &relayed.receipt) };
+            return match known.received {
+                true => Ok(()),
+                false => self.received(&known, &relayed.receipt, Some(relayed.sequence)),
+            };
         }
         let row = batch::insert(self.tx, batch, 0, BatchState::Received)?;
         batch::keep_receipt(self.tx, row, &relayed.receipt, Some(relayed.sequence))?;
@@ -286,12 +322,12 @@ impl<'a> Receiver<'a> {
             self.arrive(relayed.village, arriving, author, &body.openings)?;
         }
         self.taken.relayed += 1;
-        Ok(())
+        self.unstage_after(&batch.id())
     }
 
     /// Who a batch's changes are by: the certificate that its signature and village fit, and of several
     /// the last that began before the server received it.
-    fn author(&self, batch: &Batch, received_ms: i64) -> Result<Option<Author>, Error> {
+    pub(crate) fn author(&self, batch: &Batch, received_ms: i64) -> Result<Option<Author>, Error> {
         let known = certificate::of(self.tx, batch.header.device)?;
         let fitting: Vec<_> = known.into_iter().filter(|held| batch.verify(held).is_ok()).collect();
         let held = fitting.iter().find(|held| held.from_ms <= received_ms).or_else(|| fitting.last());
@@ -345,13 +381,19 @@ impl<'a> Receiver<'a> {
         let Some(known) = batch::find(self.tx, &said.batch)? else {
             return self.put_aside("decision", "unknown_batch", &subject, &bytes);
         };
-        if !is_new {
+        // Another device may have brought a later one on the same change already.
+        if !is_new || village::is_overtaken(self.tx, relayed)? {
             return Ok(());
         }
         self.decide(&known, said.change, &said.verdict)
     }
 
-    fn decide(&mut self, known: &batch::Known, hash: ChangeHash, verdict: &Verdict) -> Result<(), Error> {
+    pub(crate) fn decide(
+        &mut self,
+        known: &batch::Known,
+        hash: ChangeHash,
+        verdict: &Verdict,
+    ) -> Result<(), Error> {
         let Some(change) = document::of_batch(self.tx, known.row, hash)? else { return Ok(()) };
         let (state, rule) = match verdict {
             Verdict::Accepted => return self.accept_late(known, &change),

@@ -13,7 +13,7 @@ use crate::store::batch::number;
 use crate::store::document;
 use crate::store::meta::{self, Fact};
 use crate::store::village::Village;
-use crate::store::{certificate, set_aside};
+use crate::store::{certificate, set_aside, staged};
 
 /// The state of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,10 @@ pub struct Unsent {
     pub turned_away: u64,
     /// Keys of new households that the server has not confirmed.
     pub keys: u64,
+    /// Batches of others that this device carries and that the server has not receipted.
+    pub carried: u64,
+    /// Batches of others that wait here for one before them; they are not applied.
+    pub staged: u64,
 }
 
 /// One sync.
@@ -273,6 +277,8 @@ fn unsent(connection: &Connection) -> Result<Unsent, Error> {
         sent: batches(1)?,
         turned_away: batches(3)?,
         keys: count(connection, "SELECT count(*) FROM household_key WHERE uploaded = 0")?,
+        carried: count(connection, "SELECT count(*) FROM batch WHERE own = 0 AND state IN (0, 1)")?,
+        staged: staged::count(connection)?,
     })
 }
 

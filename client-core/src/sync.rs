@@ -33,6 +33,8 @@ pub struct Progress {
     pub to_send: u64,
     /// Batches of others that were stored.
     pub relayed: u64,
+    /// Batches carried for others that the server has durably, in this sync.
+    pub carried: u64,
     /// Villages that are caught up.
     pub villages_done: u64,
     /// Villages that this sync set out to catch up.
@@ -81,6 +83,7 @@ struct Tally {
     progress: Progress,
     not_accepted: u64,
     set_aside: u64,
+    freed: u64,
     requests: u64,
     sent_bytes: u64,
     got_bytes: u64,
@@ -116,7 +119,14 @@ impl Client {
         self.refuse_halted()?;
         let log = self.begin_sync()?;
         let mut tally = Tally::default();
-        let ended = self.run(transport, progress, &mut tally).await;
+        let ended = loop {
+            let freed = tally.freed;
+            let ended = self.run(transport, progress, &mut tally).await;
+            // A batch that got its predecessor in this session was not among those it set out to send.
+            if tally.freed == freed || !matches!(ended, Ok(SyncOutcome::Complete)) {
+                break ended;
+            }
+        };
         let outcome = match &ended {
             Ok(SyncOutcome::Complete) => "complete".to_owned(),
             Ok(SyncOutcome::Paused) => "paused".to_owned(),
@@ -149,7 +159,10 @@ impl Client {
     ) -> Result<SyncOutcome, Error> {
         let summary = self.seal_and_sum_up()?;
         tally.progress.villages = summary.villages.len() as u64;
-        tally.progress.to_send = summary.villages.iter().map(|village| village.unsent.len() as u64).sum();
+        let device = self.identity()?.device();
+        let unsent = summary.villages.iter().flat_map(|village| &village.unsent);
+        tally.progress.to_send =
+            tally.progress.receipts + unsent.filter(|unsent| unsent.device == device).count() as u64;
         progress(tally.progress);
         let mut session = Session::new(summary);
         loop {
@@ -294,7 +307,7 @@ impl Client {
         })
     }
 
-    fn refuse_halted(&self) -> Result<(), Error> {
+    pub(crate) fn refuse_halted(&self) -> Result<(), Error> {
         self.identity()?;
         match meta::get(self.store.read(), Fact::Halted)? {
             Some(halted) if !halted.is_empty() => Err(Error::LogInconsistent),
@@ -360,6 +373,8 @@ impl Tally {
     fn add(&mut self, taken: &Taken) {
         self.progress.receipts += taken.receipts;
         self.progress.relayed += taken.relayed;
+        self.progress.carried += taken.carried;
+        self.freed += taken.freed;
         self.progress.villages_done += taken.caught_up.len() as u64;
         self.not_accepted += taken.not_accepted;
         self.set_aside += taken.set_aside;

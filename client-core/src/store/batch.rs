@@ -236,11 +236,12 @@ fn read_tips(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The batches of a village that wait for a receipt, by chain and number.
+/// The batches of a village that wait for a receipt, its own and those it carries for others, in the order in
+/// which they came: none before what it stands on.
 pub(crate) fn unsent(connection: &Connection, village: VillageId) -> Result<Vec<UnsentBatch>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT id, device, number, length(bytes), previous FROM batch WHERE village = ?1 AND state IN (0, 1)
-         ORDER BY device, number, batch",
+         ORDER BY batch",
     )?;
     let rows = statement.query_map([village.as_bytes()], |row| {
         Ok(UnsentBatch {
@@ -251,6 +252,15 @@ pub(crate) fn unsent(connection: &Connection, village: VillageId) -> Result<Vec<
             previous: row.get::<_, Option<[u8; 32]>>(4)?.map(BatchId),
         })
     })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// This device's own batches of a village that wait for a receipt, in their order.
+pub(crate) fn own_unsent(connection: &Connection, village: VillageId) -> Result<Vec<BatchId>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM batch WHERE village = ?1 AND own = 1 AND state IN (0, 1) ORDER BY batch",
+    )?;
+    let rows = statement.query_map([village.as_bytes()], |row| Ok(BatchId(row.get(0)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

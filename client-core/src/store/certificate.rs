@@ -61,7 +61,26 @@ pub(crate) fn newest(connection: &Connection) -> Result<Vec<Certificate>, Error>
     rows.map(|row| row.map_err(Error::from).and_then(|bytes| read(&bytes))).collect()
 }
 
+/// Every certificate, as it was signed.
+pub(crate) fn all(connection: &Connection) -> Result<Vec<SignedCertificate>, Error> {
+    let mut statement = connection.prepare_cached("SELECT bytes FROM certificate ORDER BY serial, device")?;
+    let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+    rows.map(|row| row.map_err(Error::from).and_then(|bytes| read_signed(&bytes))).collect()
+}
+
+/// Every revocation, as it was signed.
+pub(crate) fn revocations(connection: &Connection) -> Result<Vec<SignedRevocation>, Error> {
+    let mut statement = connection.prepare_cached("SELECT bytes FROM revocation ORDER BY device")?;
+    let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+    let unreadable = |_| Error::stored("revocation")(CodecError::Unknown("revocation"));
+    rows.map(|row| SignedRevocation::from_bytes(&row?).map_err(unreadable)).collect()
+}
+
 fn read(bytes: &[u8]) -> Result<Certificate, Error> {
+    Ok(read_signed(bytes)?.statement)
+}
+
+fn read_signed(bytes: &[u8]) -> Result<SignedCertificate, Error> {
     let unreadable = |_| Error::stored("certificate")(CodecError::Unknown("certificate"));
-    Ok(SignedCertificate::from_bytes(bytes).map_err(unreadable)?.statement)
+    SignedCertificate::from_bytes(bytes).map_err(unreadable)
 }

@@ -18,11 +18,12 @@ use crate::error::Error;
 /// Where a change stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ChangeState {
-    /// Written here; the server has not said anything about it.
+    /// The server has not said anything about it: written here, or carried for somebody else. It is applied.
     Own,
     /// The server accepted it.
     Accepted,
-    /// The server keeps it until what it stands on arrives.
+    /// The server keeps it until what it stands on arrives; or the server has not said anything about it, it
+    /// is somebody else's, and by what is known here it cannot be applied yet.
     Held,
     /// The server keeps it apart: it breaks a rule.
     Quarantined,
@@ -257,6 +258,44 @@ pub(crate) fn of_batch(
     let Some((document, bytes, state)) = found else { return Ok(None) };
     let id = id_of(connection, document)?;
     Ok(Some(OfBatch { document, id, hash, bytes, state: read_state(state)? }))
+}
+
+/// A change of somebody else's that waits for what it stands on.
+#[derive(Debug, Clone)]
+pub(crate) struct Needing {
+    pub(crate) document: i64,
+    pub(crate) hash: ChangeHash,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) batch: i64,
+    /// Whether the server has accepted it.
+    pub(crate) received: bool,
+}
+
+/// The changes of others that wait for what they stand on, in the order in which they came.
+pub(crate) fn needing(connection: &Connection) -> Result<Vec<Needing>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.document, c.hash, c.bytes, c.batch, b.state = 2
+         FROM change c INDEXED BY change_needing JOIN batch b ON b.batch = c.batch
+         WHERE c.rule = 'needs' AND c.state = 2 ORDER BY c.change",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Needing {
+            document: row.get(0)?,
+            hash: ChangeHash(row.get(1)?),
+            bytes: row.get(2)?,
+            batch: row.get(3)?,
+            received: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The changes of a batch, each with its document's number.
+pub(crate) fn hashes_of_batch(connection: &Connection, batch: i64) -> Result<Vec<(i64, ChangeHash)>, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT document, hash FROM change WHERE batch = ?1 ORDER BY position")?;
+    let rows = statement.query_map([batch], |row| Ok((row.get(0)?, ChangeHash(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The hashes of all changes of a village that the server accepted and that are applied here.

@@ -11,6 +11,7 @@ pub(crate) mod draft;
 pub(crate) mod meta;
 pub(crate) mod rows;
 pub(crate) mod set_aside;
+pub(crate) mod staged;
 pub(crate) mod village;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use crate::key_file::{Cost, DatabaseKey, KeyFile};
 const MIGRATIONS: Migrations = Migrations(&[
     ("001_device", include_str!("../../../schemas/sql/client/001_device.sql")),
     ("002_thrift", include_str!("../../../schemas/sql/client/002_thrift.sql")),
+    ("003_staged", include_str!("../../../schemas/sql/client/003_staged.sql")),
 ]);
 
 /// What was found when a store was opened, besides the store.

@@ -1,12 +1,12 @@
 //! Villages, their cursors and keys, and the server's log as far as it was seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_ledger::checkpoint::Checkpoint;
 use ruhu_survey::id::{EpochId, HouseholdId, VillageId};
 use ruhu_survey::sealed::HouseholdKey;
-use ruhu_sync::Cursor;
 use ruhu_sync::response::RelayedDecision;
+use ruhu_sync::{Cursor, KeyBytes};
 use rusqlite::{Connection, OptionalExtension, params};
 use zeroize::Zeroizing;
 
@@ -227,6 +227,39 @@ pub(crate) fn keep_key(
     Ok(statement.query_row(params![household.as_bytes(), key], |row| row.get(0))?)
 }
 
+/// Keeps a key that another device gave; `false` when another key of that household is held already. Unless
+/// the other knows that the server has it, this device offers it there.
+pub(crate) fn carry_key(
+    connection: &Connection,
+    village: VillageId,
+    household: HouseholdId,
+    key: &[u8; 64],
+    at_server: bool,
+) -> Result<bool, Error> {
+    connection
+        .prepare_cached(
+            "INSERT INTO household_key (household, village, key, uploaded) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (household) DO NOTHING",
+        )?
+        .execute(params![household.as_bytes(), village.as_bytes(), key, i64::from(at_server)])?;
+    let mut statement =
+        connection.prepare_cached("SELECT key = ?2 FROM household_key WHERE household = ?1")?;
+    Ok(statement.query_row(params![household.as_bytes(), key], |row| row.get(0))?)
+}
+
+/// The keys of a village, each with whether the server is known to have it.
+pub(crate) fn carried_keys(
+    connection: &Connection,
+    village: VillageId,
+) -> Result<BTreeMap<HouseholdId, (bool, KeyBytes<64>)>, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT household, uploaded, key FROM household_key WHERE village = ?1")?;
+    let rows = statement.query_map([village.as_bytes()], |row| {
+        Ok((HouseholdId::from_bytes(row.get(0)?), (row.get(1)?, KeyBytes(row.get(2)?))))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The households of a village whose keys the server has not confirmed.
 pub(crate) fn keys_waiting(
     connection: &Connection,
@@ -252,13 +285,56 @@ pub(crate) fn key_held(connection: &Connection, household: HouseholdId) -> Resul
     Ok(())
 }
 
-/// Keeps a verified decision; `false` when it was here already.
+/// The numbers of the decisions held above a number of the server's feed.
+pub(crate) fn decision_numbers(
+    connection: &Connection,
+    village: VillageId,
+    above: u64,
+) -> Result<BTreeSet<u64>, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT sequence FROM decision WHERE village = ?1 AND sequence > ?2")?;
+    let above = i64::try_from(above).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![village.as_bytes(), above], |row| Ok(number(row.get(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether a later decision on the same change is held.
+pub(crate) fn is_overtaken(connection: &Connection, relayed: &RelayedDecision) -> Result<bool, Error> {
+    let said = &relayed.decision.statement;
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM decision WHERE batch = ?1 AND hash = ?2 AND (decided_ms, sequence) > (?3, ?4)",
+    )?;
+    let sequence = i64::try_from(relayed.sequence).unwrap_or(i64::MAX);
+    Ok(statement.exists(params![said.batch.0, said.change.0, said.decided_ms, sequence])?)
+}
+
+/// Whether this very decision is held, under whatever number.
+pub(crate) fn has_decision(connection: &Connection, relayed: &RelayedDecision) -> Result<bool, Error> {
+    let said = &relayed.decision.statement;
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM decision WHERE batch = ?1 AND hash = ?2 AND bytes = ?3")?;
+    Ok(statement.exists(params![said.batch.0, said.change.0, relayed.decision.to_bytes()])?)
+}
+
+/// Keeps a verified decision that another device gave, if its number is free: only the server's word says
+/// which number a decision has.
+pub(crate) fn carry_decision(connection: &Connection, relayed: &RelayedDecision) -> Result<bool, Error> {
+    let taken = connection
+        .prepare_cached("SELECT 1 FROM decision WHERE village = ?1 AND sequence = ?2")?
+        .exists(params![relayed.village.as_bytes(), i64::try_from(relayed.sequence).unwrap_or(i64::MAX)])?;
+    Ok(!taken && keep_decision(connection, relayed)?)
+}
+
+/// Keeps a verified decision in its place in the server's feed; `false` when it was there already. Another
+/// in its place came from a device that named the wrong number.
 pub(crate) fn keep_decision(connection: &Connection, relayed: &RelayedDecision) -> Result<bool, Error> {
     let said = &relayed.decision.statement;
     let added = connection
         .prepare_cached(
             "INSERT INTO decision (village, sequence, batch, hash, decided_ms, bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (village, sequence) DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (village, sequence) DO UPDATE SET batch = excluded.batch, hash = excluded.hash,
+                 decided_ms = excluded.decided_ms, bytes = excluded.bytes WHERE bytes <> excluded.bytes",
         )?
         .execute(params![
             relayed.village.as_bytes(),

@@ -1,5 +1,7 @@
 //! Devices that work and sync with a server in memory.
 
+mod carrying;
+mod carrying_laws;
 mod laws;
 mod resuming;
 mod server;

@@ -107,8 +107,13 @@ impl Nodes for State {
 
 impl FakeServer {
     pub(super) fn new() -> Self {
+        Self::of(77)
+    }
+
+    /// A server of its own, with another key.
+    pub(super) fn of(seed: u8) -> Self {
         Self {
-            key: SecretKey::from_seed([77; 32]),
+            key: SecretKey::from_seed([seed; 32]),
             deployment: DeploymentId::from_bytes([0xd0; 16]),
             villages: vec![VillageId::from_bytes([1; 16]), VillageId::from_bytes([2; 16])],
             epoch: Mutex::new(EpochId::from_bytes([0xe0; 16])),
@@ -135,13 +140,18 @@ impl FakeServer {
 
     /// Gives a device a newer certificate, for these villages and with this role.
     pub(super) fn certify_again(&self, device: DeviceId, villages: &[VillageId], role: Role) {
+        self.certify_from(device, villages, role, 1_756_000_000_000);
+    }
+
+    /// As [`Self::certify_again`], from a moment on.
+    pub(super) fn certify_from(&self, device: DeviceId, villages: &[VillageId], role: Role, from_ms: i64) {
         let mut state = self.state.lock().unwrap();
         let held = state.certificates.get(&device).unwrap().statement.clone();
         let certificate = Certificate {
             serial: held.serial + 100,
             villages: villages.iter().copied().collect(),
             role,
-            from_ms: 1_756_000_000_000,
+            from_ms,
             ..held
         };
         let before = state.certificates[&device].clone();

@@ -1,4 +1,4 @@
--- schema version 2
+-- schema version 3
 
 CREATE TABLE batch (
     batch         INTEGER PRIMARY KEY AUTOINCREMENT, -- number on this device, in order of arrival
@@ -47,6 +47,8 @@ CREATE TABLE change (
 ) STRICT;
 
 CREATE INDEX change_batch ON change (batch, position);
+
+CREATE INDEX change_needing ON change (change) WHERE rule = 'needs';
 
 CREATE INDEX change_unsealed ON change (change) WHERE batch IS NULL;
 
@@ -160,6 +162,20 @@ CREATE TABLE set_aside (
     subject   TEXT    NOT NULL DEFAULT '',       -- id of what it is about, as text
     bytes     BLOB    NOT NULL                   -- as it came
 ) STRICT;
+
+CREATE TABLE staged_batch (
+    staged   INTEGER PRIMARY KEY AUTOINCREMENT,  -- number on this device, in order of arrival
+    id       BLOB    NOT NULL UNIQUE,            -- BatchId, 32 bytes
+    village  BLOB    NOT NULL REFERENCES village (village),
+    device   BLOB    NOT NULL,                   -- DeviceId of the author
+    number   INTEGER NOT NULL,                   -- place in the author's chain in this village
+    previous BLOB    NOT NULL,                   -- BatchId of the one that is lacking
+    bytes    BLOB    NOT NULL,                   -- Batch::to_bytes
+    sequence INTEGER NOT NULL DEFAULT 0,         -- the server's number in the village; 0: not known
+    receipt  BLOB                                -- SignedReceipt that came with it, not verified yet
+) STRICT;
+
+CREATE INDEX staged_batch_previous ON staged_batch (previous);
 
 CREATE TABLE sync_log (
     sync_log   INTEGER PRIMARY KEY AUTOINCREMENT,
