@@ -5,6 +5,7 @@
 pub mod api;
 pub mod authoring;
 pub mod belt;
+pub mod bundle;
 pub mod clock;
 pub mod command;
 pub mod config;

@@ -52,7 +52,8 @@ fn a_third_device_carries_an_edit_and_the_receipt_comes_back_the_same_way() {
     let server = FakeServer::new();
     let village = server.villages[0];
     let [mut author, mut carrier] = [1, 2].map(|seed| Tablet::enrolled(&server, seed));
-    [&mut author, &mut carrier].map(|tablet| tablet.sync(&server));
+    author.sync(&server);
+    carrier.sync(&server);
     let household = found(&mut author, village);
     remark(&mut author, household, "屋后有塌方");
     let mut stick = Vec::new();

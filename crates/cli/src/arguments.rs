@@ -55,8 +55,74 @@ pub(crate) enum Command {
     History(History),
     /// What is sent and what is not · 发送状态
     Status,
-    /// Sends what is new and fetches what others wrote · 同步
-    Sync,
+    /// Sends what is new and fetches what others wrote, from the server or from a device nearby · 同步
+    Sync(Sync),
+    /// Carries visits in a file or as QR codes, where no network goes · 离线包
+    #[command(subcommand)]
+    Bundle(Bundle),
+}
+
+/// With whom to sync.
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Another device instead of the server: `listen ADDRESS:PORT` on one, `ADDRESS:PORT` on the other
+    #[arg(long, num_args = 1..=2, value_names = ["listen", "ADDRESS:PORT"])]
+    pub(crate) peer: Vec<String>,
+    /// Takes the other device as confirmed, without asking
+    #[arg(long, requires = "peer")]
+    pub(crate) yes: bool,
+}
+
+/// What to do with a bundle.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bundle {
+    /// Appends to a file what it does not hold yet · 导出
+    Export(BundleExport),
+    /// Takes in what a file or scanned codes bring · 导入
+    Import(BundleImport),
+    /// Says what a file holds · 查看
+    Show {
+        /// The `.ruhu` file
+        file: PathBuf,
+    },
+    /// Shows what the server has not received as QR codes · 二维码
+    Qr(BundleQr),
+}
+
+/// A file to append to.
+#[derive(Debug, Args)]
+pub(crate) struct BundleExport {
+    /// The `.ruhu` file; it is made if it is not there
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: InVillage,
+    /// Leaves out what the server received before this day, `YYYY-MM-DD`
+    #[arg(long, value_name = "DAY")]
+    pub(crate) since: Option<String>,
+}
+
+/// A file or codes to take in.
+#[derive(Debug, Args)]
+pub(crate) struct BundleImport {
+    /// The `.ruhu` file
+    #[arg(required_unless_present = "qr_text")]
+    pub(crate) file: Option<PathBuf>,
+    /// The text of a scanned code; once for each code, in any order
+    #[arg(long, conflicts_with = "file", value_name = "TEXT")]
+    pub(crate) qr_text: Vec<String>,
+}
+
+/// Codes to show.
+#[derive(Debug, Args)]
+pub(crate) struct BundleQr {
+    #[command(flatten)]
+    pub(crate) place: InVillage,
+    /// Only the last so many batches
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// A picture instead of the terminal: `.png` or `.svg`; several are numbered
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// An invitation: the whole link, or a server and a typed code.

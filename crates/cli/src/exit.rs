@@ -28,7 +28,13 @@ impl Exit {
         match error {
             Error::PassphraseTooShort | Error::WrongPassphrase => Self::Passphrase,
             Error::Transport(_) => Self::NoNetwork,
-            Error::Refused { .. } | Error::Upgrade(_) | Error::OtherServer => Self::Refused,
+            Error::Refused { .. }
+            | Error::Upgrade(_)
+            | Error::OtherServer
+            | Error::Peer(_)
+            | Error::PeerRefused(_)
+            | Error::NotConfirmed
+            | Error::NoSharedVillage => Self::Refused,
             Error::StoreExists(_)
             | Error::StoreMissing(_)
             | Error::KeyFileMissing(_)
@@ -53,6 +59,9 @@ impl Exit {
             | Error::Submit(_)
             | Error::NotAllowed { .. }
             | Error::ReasonNeeded
+            | Error::NoVillageKey(_)
+            | Error::NothingToCarry
+            | Error::Code(_)
             | Error::NoConflict(_) => Self::Input,
             Error::LogInconsistent => Self::LogInconsistent,
             _ => Self::Failed,

@@ -46,6 +46,20 @@ pub(crate) enum Failure {
     /// The sync was cut off too often; what came before is kept.
     #[error("the link failed: {0}; what was received is kept, sync again later")]
     Interrupted(ruhu_client_core::TransportError),
+    /// The other device cannot be reached, or the address cannot be listened on.
+    #[error("{address} cannot be used: {what}")]
+    Socket {
+        /// Where.
+        address: String,
+        /// Why.
+        what: String,
+    },
+    /// A file holds nothing of a bundle.
+    #[error("there is no bundle in it")]
+    NotABundle,
+    /// A code cannot be drawn.
+    #[error("the code cannot be drawn: {0}")]
+    Picture(String),
     /// A conversation was broken off.
     #[error("broken off; every answer given so far is kept as a draft")]
     BrokenOff,
@@ -57,12 +71,13 @@ impl Failure {
         match self {
             Self::Device(error) => Exit::of(error),
             Self::NoPassphrase | Self::PassphrasesDiffer => Exit::Passphrase,
-            Self::Interrupted(_) => Exit::NoNetwork,
-            Self::BrokenOff => Exit::Failed,
+            Self::Interrupted(_) | Self::Socket { .. } => Exit::NoNetwork,
+            Self::BrokenOff | Self::Picture(_) => Exit::Failed,
             Self::Village(_)
             | Self::Household { .. }
             | Self::Choice(_)
             | Self::File { .. }
+            | Self::NotABundle
             | Self::Unknown(_) => Exit::Input,
         }
     }

@@ -50,6 +50,11 @@ impl Output {
         }
     }
 
+    /// Tells whoever waits, on standard error: standard output is the result's.
+    pub(crate) fn notice(&self, text: &str) {
+        eprintln!("{text}");
+    }
+
     /// Prints the result to scripts.
     pub(crate) fn json(&self, value: &Value) {
         if self.json {

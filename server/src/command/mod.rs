@@ -1,5 +1,6 @@
 //! The commands of `ruhu-server`: what can be asked for, and what every command has at hand.
 
+mod bundle;
 mod device;
 mod init;
 mod ledger;
@@ -73,6 +74,9 @@ pub enum Command {
     /// Devices (设备)
     #[command(subcommand)]
     Device(Device),
+    /// Bundles, `.ruhu` files that devices carry (离线包)
+    #[command(subcommand)]
+    Bundle(Bundle),
     /// Recompute every signature, chain, the log and all derived tables, and name the first bad position (校验)
     Verify,
     /// Empty and refill everything that is derived from the batches (重建)
@@ -217,6 +221,24 @@ pub enum Device {
     },
 }
 
+/// `ruhu-server bundle`
+#[derive(Debug, Subcommand)]
+pub enum Bundle {
+    /// Take in everything that a bundle brings (导入)
+    Import {
+        /// The `.ruhu` file
+        file: PathBuf,
+    },
+    /// Append what a bundle lacks of a village: receipts, everybody's batches, decisions (导出)
+    Export {
+        /// The `.ruhu` file; it is made if it is not there
+        file: PathBuf,
+        /// The village's 12-digit code
+        #[arg(long, value_name = "CODE")]
+        village: String,
+    },
+}
+
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -235,6 +257,9 @@ pub enum CommandError {
     /// A roster could not be imported.
     #[error(transparent)]
     Roster(#[from] RosterError),
+    /// A bundle could not be taken in or written.
+    #[error(transparent)]
+    Bundle(#[from] crate::bundle::BundleError),
     /// The server does not run.
     #[error(transparent)]
     Serve(#[from] crate::serve::ServeError),
@@ -373,6 +398,8 @@ pub fn run(command: Command, context: &mut Context<'_>) -> Result<(), CommandErr
         Command::Device(Device::Invite { user, valid, url }) => device::invite(context, &user, &valid, url),
         Command::Device(Device::List) => device::list(context),
         Command::Device(Device::Revoke { device, reason }) => device::revoke(context, &device, &reason),
+        Command::Bundle(Bundle::Import { file }) => bundle::import(context, &file),
+        Command::Bundle(Bundle::Export { file, village }) => bundle::export(context, &file, &village),
         Command::Verify => ledger::verify(context),
         Command::Rebuild => ledger::rebuild(context),
     }

@@ -1,11 +1,14 @@
 //! What each command does with the device.
 
+mod bundle;
 mod check;
 mod conflict;
 mod edit;
 mod enrol;
 mod history;
 mod list;
+mod peer;
+mod qr;
 mod show;
 mod status;
 mod sync;
@@ -42,7 +45,9 @@ fn run_on(client: &mut Client, command: &Command, output: &mut Output) -> Result
         Command::Settle(settle) => conflict::settle(client, settle, output),
         Command::History(history) => history::run(client, history, output),
         Command::Status => status::run(client, output),
-        Command::Sync => sync::run(client, output),
+        Command::Sync(asked) if !asked.peer.is_empty() => peer::run(client, asked, output),
+        Command::Sync(_) => sync::run(client, output),
+        Command::Bundle(asked) => bundle::run(client, asked, output),
     }
 }
 

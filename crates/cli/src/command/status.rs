@@ -61,7 +61,16 @@ fn tell_device(status: &Status, output: &Output) {
 fn tell_unsent(status: &Status, output: &Output) {
     let unsent = &status.unsent;
     let batches = unsent.queued + unsent.sent;
+    if unsent.carried > 0 {
+        output.say("ruhu_carrying", &[("count", &unsent.carried)]);
+    }
+    if unsent.staged > 0 {
+        output.say("ruhu_carried_staged", &[("staged", &unsent.staged)]);
+    }
     if unsent.drafts + unsent.changes + batches + unsent.turned_away == 0 {
+        if unsent.carried + unsent.staged > 0 {
+            return;
+        }
         return output.say("ruhu_all_received", &[]);
     }
     output.say(
@@ -126,7 +135,7 @@ fn as_json(status: &Status, refused: &[NotAccepted]) -> Value {
         })).collect::<Value>(),
         "unsent": {
             "drafts": unsent.drafts, "changes": unsent.changes, "queued": unsent.queued,
-            "sent": unsent.sent, "turned_away": unsent.turned_away, "keys": unsent.keys,
+            "sent": unsent.sent, "turned_away": unsent.turned_away, "keys": unsent.keys, "carried": unsent.carried, "staged": unsent.staged,
         },
         "not_accepted": not_accepted.collect::<Value>(),
         "set_aside": status.set_aside,

@@ -46,6 +46,7 @@ fn sum(earlier: Option<SyncReport>, mut report: SyncReport) -> SyncReport {
     if let Some(earlier) = earlier {
         report.progress.receipts += earlier.progress.receipts;
         report.progress.relayed += earlier.progress.relayed;
+        report.progress.carried += earlier.progress.carried;
         report.requests += earlier.requests;
         report.resumed += earlier.resumed;
         report.sent_bytes += earlier.sent_bytes;
@@ -68,6 +69,9 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
             ("requests", &report.requests),
         ],
     );
+    if progress.carried > 0 {
+        output.say("ruhu_sync_carried", &[("carried", &progress.carried)]);
+    }
     if report.waiting > 0 {
         output.say("ruhu_sync_waiting", &[("waiting", &report.waiting)]);
     }
@@ -81,7 +85,7 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
         output.say("ruhu_sync_mismatch", &[("village", village)]);
     }
     output.json(&json!({
-        "receipts": progress.receipts, "relayed": progress.relayed, "waiting": report.waiting,
+        "receipts": progress.receipts, "relayed": progress.relayed, "carried": progress.carried, "waiting": report.waiting,
         "not_accepted": report.not_accepted, "set_aside": report.set_aside, "requests": report.requests,
         "resumed": report.resumed,
         "sent_bytes": report.sent_bytes, "got_bytes": report.got_bytes, "mismatched": report.mismatched,
