@@ -275,6 +275,10 @@ impl Past for PastOf<'_> {
         let added = self.bench.added.get(&(self.document, *hash)).cloned();
         added.or_else(|| self.bench.shelf.change(self.document, hash))
     }
+
+    fn contains(&self, hash: &ChangeHash) -> bool {
+        *hash != self.judged && self.bench.standing(self.document, hash) == Some(Standing::Accepted)
+    }
 }
 
 impl<'a> Bench<'a> {
@@ -307,7 +311,7 @@ impl<'a> Bench<'a> {
             earlier => {
                 let decided = match incoming.blanket {
                     Some(rule) => quarantined(document, hash, rule, None, None),
-                    None => self.judge(document, bytes, hash, &incoming.author),
+                    None => self.judge(document, change, hash, &incoming.author),
                 };
                 let repeats = earlier == Some(Standing::Held) && decided.standing == Standing::Held;
                 if repeats { Decided { standing: Standing::Repeat, ..decided } } else { decided }
@@ -317,9 +321,9 @@ impl<'a> Bench<'a> {
         decided
     }
 
-    fn judge(&mut self, document: DocumentId, bytes: &[u8], hash: ChangeHash, author: &Author) -> Decided {
+    fn judge(&mut self, document: DocumentId, change: Change, hash: ChangeHash, author: &Author) -> Decided {
         self.documents.entry(document).or_default();
-        let change = match self.examine(document, bytes, hash, author) {
+        let change = match self.examine(document, change, hash, author) {
             Ok(change) => change,
             Err(decided) => return *decided,
         };
@@ -336,14 +340,14 @@ impl<'a> Bench<'a> {
     fn examine(
         &self,
         document: DocumentId,
-        bytes: &[u8],
+        change: Change,
         hash: ChangeHash,
         author: &Author,
     ) -> Result<Change, Box<Decided>> {
         let empty = Register::default();
         let current = self.documents.get(&document).map_or(&empty, |at_hand| &at_hand.register);
         let past = PastOf { bench: self, document, judged: hash };
-        let admitted = gate::admit(bytes, current, &past)
+        let admitted = gate::admit_parsed(change, hash, current, &past)
             .map_err(|refusal| Box::new(self.turned_away(document, hash, refusal)))?;
         let before = admitted.before.as_ref().unwrap_or(current);
         match authorise(document, before, current, &admitted.change, author) {
@@ -429,7 +433,7 @@ impl<'a> Bench<'a> {
         if !change.dependencies.iter().any(known) {
             return None;
         }
-        let decided = self.judge(one.document, &one.bytes, hash, &one.author);
+        let decided = self.judge(one.document, change, hash, &one.author);
         if decided.standing == Standing::Held {
             return None;
         }

@@ -12,6 +12,9 @@ pub const STAGED_BYTES_PER_DEVICE_MAX: u64 = 8 * 1024 * 1024;
 /// device at the limit is not received.
 pub const HELD_PER_DEVICE_MAX: u64 = 5_000;
 
+/// Parsed changes of documents whose past was walked through that are kept in memory, about 600 bytes each.
+pub const CHANGES_IN_MEMORY_MAX: usize = 65_536;
+
 /// Branches of one chain: a forked chain has two, and one with more than these takes no further branch.
 pub const BRANCHES_PER_CHAIN_MAX: usize = 16;
 

@@ -18,6 +18,11 @@ use crate::register::{ChangeBuilder, Register};
 pub trait Past {
     /// The change of that hash, if it was admitted to this document.
     fn change(&self, hash: &ChangeHash) -> Option<Arc<Change>>;
+
+    /// Whether the change of that hash was admitted. A store answers this without reading the change.
+    fn contains(&self, hash: &ChangeHash) -> bool {
+        self.change(hash).is_some()
+    }
 }
 
 impl Past for BTreeMap<ChangeHash, Arc<Change>> {
@@ -72,7 +77,22 @@ pub struct Admitted {
 /// here.
 pub fn admit(bytes: &[u8], current: &Register, past: &dyn Past) -> Result<Admitted, Refusal> {
     let (change, hash) = parse(bytes)?;
-    let known = |hash: &ChangeHash| current.heads().contains(hash) || past.change(hash).is_some();
+    admit_parsed(change, hash, current, past)
+}
+
+/// As [`admit`], for a change whose bytes went through [`parse`] already.
+///
+/// # Errors
+/// As [`admit`], but never [`Refusal::Malformed`].
+pub fn admit_parsed(
+    change: Change,
+    hash: ChangeHash,
+    current: &Register,
+    past: &dyn Past,
+) -> Result<Admitted, Refusal> {
+    let last = current.last_change(change.actor);
+    let known =
+        |hash: &ChangeHash| current.heads().contains(hash) || last == Some(*hash) || past.contains(hash);
     if known(&hash) {
         return Err(Refusal::Duplicate);
     }

@@ -13,6 +13,7 @@ use super::SqliteStore;
 use super::append::{Desk, Opened, write_plan};
 use super::column::{from_sql, to_sql};
 use super::log::{certificate_of, latest_checkpoint};
+use super::past::Pasts;
 use super::shelf::{SqlShelf, documents_at_hand};
 use crate::ingest::{self, Chain, Incoming, Ingested, Outcome, Place, Plan, Rejection, Standing};
 use crate::limits::{HELD_PER_DEVICE_MAX, STAGED_BYTES_PER_DEVICE_MAX, STAGED_PER_DEVICE_MAX};
@@ -89,11 +90,11 @@ fn take(
     };
     let verified_by = certified.signed;
     let opened = Opened { id: batch.header.id(), batch, bytes, body, verified_by };
-    store.write(|tx| receive(&Desk::new(tx, now_ms, key)?, &opened))
+    store.write(|tx| receive(&Desk::new(tx, now_ms, key)?, &opened, store.pasts(tx)?))
 }
 
 /// The whole of one transaction: place in the chain, verdicts, rows, leaf, receipt.
-fn receive(desk: &Desk<'_>, opened: &Opened<'_>) -> Result<Outcome, StoreError> {
+fn receive(desk: &Desk<'_>, opened: &Opened<'_>, pasts: &Pasts) -> Result<Outcome, StoreError> {
     let (tx, header) = (desk.tx, &opened.batch.header);
     if let Some(receipt) = receipt_of(tx, opened.id)? {
         return Ok(Outcome::Repeated(Box::new(receipt)));
@@ -111,7 +112,7 @@ fn receive(desk: &Desk<'_>, opened: &Opened<'_>) -> Result<Outcome, StoreError> 
         Place::Wrong(rejection) => return Ok(Outcome::Rejected(rejection)),
     }
     let incoming = incoming(desk, opened, certificate, certified.revoked_ms.is_some());
-    let shelf = SqlShelf::new(tx, header.village);
+    let shelf = SqlShelf::new(tx, header.village, pasts);
     let plan = ingest::plan(&incoming, documents_at_hand(tx, header.village, &opened.body)?, &shelf);
     let plan = shelf.checked(plan)?;
     if let Some(rejection) = too_much_held(tx, header.device, &plan)? {
@@ -254,7 +255,7 @@ pub(super) fn longest_tip(
 }
 
 /// Seals the server's own changes onto the end of its chain and takes them in.
-pub(super) fn author(desk: &Desk<'_>, own: &OwnBatch<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn author(desk: &Desk<'_>, own: &OwnBatch<'_>, pasts: &Pasts) -> Result<Outcome, StoreError> {
     let device = own.device_key.public().device_id();
     let Some(certified) = certificate_of(desk.tx, device)? else {
         return Ok(Outcome::Rejected(Rejection::new("unknown_device", device)));
@@ -280,7 +281,8 @@ pub(super) fn author(desk: &Desk<'_>, own: &OwnBatch<'_>) -> Result<Outcome, Sto
         return Ok(Outcome::Rejected(ingest::not_verified(&error)));
     }
     let (id, bytes, body) = (batch.id(), batch.to_bytes(), own.body.clone());
-    receive(desk, &Opened { id, batch: &batch, bytes: &bytes, body, verified_by: certified.signed })
+    let opened = Opened { id, batch: &batch, bytes: &bytes, body, verified_by: certified.signed };
+    receive(desk, &opened, pasts)
 }
 
 /// The newest checkpoint of the present epoch.

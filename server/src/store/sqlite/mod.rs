@@ -8,6 +8,7 @@ mod event;
 mod held;
 mod ledger;
 mod log;
+mod past;
 mod people;
 mod places;
 mod reads;
@@ -58,6 +59,7 @@ pub struct SqliteStore {
     key: Option<Key32>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    pasts: past::Pasts,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -75,7 +77,8 @@ impl SqliteStore {
         let mut writer = ruhu_sqlite::open(path, key.as_ref(), Profile::Server)?;
         ruhu_sqlite::migrate(&mut writer, &MIGRATIONS)?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS_KEPT_MAX);
-        Ok(Self { path: path.to_owned(), key, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+        let (path, writer, readers) = (path.to_owned(), Mutex::new(writer), Mutex::new(Vec::new()));
+        Ok(Self { path, key, writer, readers, pasts: past::Pasts::default() })
     }
 
     /// Does `act` in one immediate transaction; committed, durably, only when it returns `Ok`.
@@ -102,6 +105,12 @@ impl SqliteStore {
         };
         self.keep_reader(reader);
         Ok(done)
+    }
+
+    /// The changes kept in memory, as far as they hold for the file that `tx` sees.
+    fn pasts(&self, tx: &Transaction<'_>) -> Result<&past::Pasts, StoreError> {
+        self.pasts.at_version(tx.pragma_query_value(None, "data_version", |row| row.get(0))?);
+        Ok(&self.pasts)
     }
 
     fn take_reader(&self) -> Result<Connection, StoreError> {
@@ -131,7 +140,7 @@ impl LedgerStore for SqliteStore {
     }
 
     fn author(&self, own: &OwnBatch<'_>, now_ms: i64, key: &SecretKey) -> Result<Outcome, StoreError> {
-        self.write(|tx| ledger::author(&append::Desk::new(tx, now_ms, key)?, own))
+        self.write(|tx| ledger::author(&append::Desk::new(tx, now_ms, key)?, own, self.pasts(tx)?))
     }
 
     fn receipt(&self, batch: BatchId) -> Result<Option<SignedReceipt>, StoreError> {
@@ -147,7 +156,11 @@ impl LedgerStore for SqliteStore {
     }
 
     fn belt_settle(&self, found: &[Found], now_ms: i64, key: &SecretKey) -> Result<usize, StoreError> {
-        self.write(|tx| belt::settle(&append::Desk::new(tx, now_ms, key)?, found))
+        let quarantined = self.write(|tx| belt::settle(&append::Desk::new(tx, now_ms, key)?, found))?;
+        if quarantined > 0 {
+            self.pasts.forget();
+        }
+        Ok(quarantined)
     }
 
     fn checkpoint_sign(&self, now_ms: i64, key: &SecretKey) -> Result<StoredCheckpoint, StoreError> {
@@ -198,7 +211,9 @@ impl LedgerStore for SqliteStore {
     }
 
     fn rebuild_documents(&self) -> Result<u64, StoreError> {
-        self.write(rebuild::rebuild)
+        let documents = self.write(rebuild::rebuild)?;
+        self.pasts.forget();
+        Ok(documents)
     }
 }
 
