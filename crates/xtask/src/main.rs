@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, demonstrates, tests and measures the project, doing its own set-up.
 
+mod bench;
 mod command;
 mod demo;
 mod fuzz;
@@ -34,6 +35,8 @@ enum Task {
     Power(power::Power),
     /// Checks that the device's core compiles for the browser
     Wasm,
+    /// Measures what the design aims at, in release mode, and prints one table
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -55,5 +58,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),
         Task::Power(power) => power::run_example(&power),
         Task::Wasm => wasm::check(),
+        Task::Bench(bench) => bench::measure(&bench),
     }
 }
