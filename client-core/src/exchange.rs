@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::env::random;
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::problem::{code, refusal};
+use crate::problem::code;
 use crate::store::meta::{self, Fact};
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
@@ -111,7 +111,7 @@ impl Client {
             standing = if at > sending.offset { 0 } else { standing + 1 };
             let goes_on = at > sending.offset || (at > 0 && at == body.len());
             if !goes_on || standing > STANDING_MAX {
-                return Ok(partial.map_or(Err(error), Ok));
+                return Ok(partial.ok_or(error));
             }
             sending.offset = at;
             moved.resumed += 1;
@@ -178,8 +178,9 @@ impl Client {
     ) -> Result<Result<HttpResponse, TransportError>, Error> {
         let mut nonce = match self.held_nonce(request.body.len())? {
             Some(nonce) => nonce,
-            None => match fetch_nonce(transport).await? {
-                Ok(nonce) => nonce,
+            None => match fetch_nonce(transport).await {
+                Ok(Nonce::Given(nonce)) => nonce,
+                Ok(Nonce::Refused(response)) => return Ok(Ok(response)),
                 Err(error) => return Ok(Err(error)),
             },
         };
@@ -232,23 +233,24 @@ pub(crate) fn nonce_is_unknown(response: &HttpResponse) -> bool {
     response.status == 401 && code(response).as_deref() == Some(NONCE_UNKNOWN)
 }
 
-/// Asks for a nonce.
-async fn fetch_nonce(transport: &impl Transport) -> Result<Result<String, TransportError>, Error> {
+/// What came of asking for a nonce.
+enum Nonce {
+    /// The server gave one.
+    Given(String),
+    /// It did not, and said why.
+    Refused(HttpResponse),
+}
+
+/// Asks for a nonce. A page without one, such as the log-in page of a network, is not the server's.
+async fn fetch_nonce(transport: &impl Transport) -> Result<Nonce, TransportError> {
     let request =
         HttpRequest { method: "POST", path: NONCE_PATH.to_owned(), headers: Vec::new(), body: Vec::new() };
-    let response = match transport.send(request).await {
-        Ok(response) => response,
-        Err(error) => return Ok(Err(error)),
-    };
-    if !response.whole {
-        return Ok(Err(TransportError::Cut));
-    }
+    let response = transport.send(request).await?;
     if !(200..300).contains(&response.status) {
-        return Err(refusal(&response));
+        return Ok(Nonce::Refused(response));
     }
-    let text = String::from_utf8_lossy(&response.body).trim().to_owned();
-    let nonce = response.header(HEADER_NONCE).map_or(text, ToOwned::to_owned);
-    if nonce.is_empty() { Err(Error::Answer("the nonce is empty".to_owned())) } else { Ok(Ok(nonce)) }
+    let nonce = response.header(HEADER_NONCE).filter(|nonce| !nonce.is_empty());
+    nonce.map(|nonce| Nonce::Given(nonce.to_owned())).ok_or(TransportError::Unclear)
 }
 
 /// Adds the headers that prove a request; `digest` is that of the whole body, of which the request may

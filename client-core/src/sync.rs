@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use crate::client::Client;
 use crate::error::Error;
 use crate::exchange::{Moved, nonce_is_unknown};
-use crate::problem::refusal;
+use crate::problem::{code, refusal};
 use crate::receive::{Receiver, Taken};
 use crate::store::batch::{self, DOCUMENT_SCHEMA, Seal};
 use crate::store::meta::{self, Fact};
@@ -214,7 +214,7 @@ impl Client {
         plan: &RequestPlan,
         tally: &mut Tally,
     ) -> Result<Answered, Error> {
-        let body = self.body(plan)?;
+        let (body, checkpoint_size) = self.body(plan)?;
         let mut moved = Moved::default();
         let batches = plan.batch_count();
         let is_enough = |response: &HttpResponse| has_settled(response, batches);
@@ -228,6 +228,10 @@ impl Client {
         };
         tally.got_bytes += response.body.len() as u64;
         match response.status {
+            // An answer to another request, repeated by something on the way: it is evidence of nothing.
+            200 if !answers(&response, checkpoint_size) => {
+                Ok(Answered::Failed(session::TransportError::Malformed))
+            }
             200 => Ok(read_frames(&response)),
             // A refusal that was cut off says nothing.
             _ if !response.whole => Ok(Answered::Failed(session::TransportError::Cut)),
@@ -237,15 +241,17 @@ impl Client {
             }
             // A stalled request and a full disk lose nothing: the same may be sent again.
             408 | 429 | 500 | 502 | 503 | 504 | 507 => {
-                tally.busy = Some(refusal(&response));
+                // What does not explain itself is not the server but something before it.
+                tally.busy = code(&response).map(|_| refusal(&response));
                 Ok(Answered::Failed(session::TransportError::Busy))
             }
             _ => Err(refusal(&response)),
         }
     }
 
-    /// The request's frames; its batches are marked as sent before they leave.
-    fn body(&mut self, plan: &RequestPlan) -> Result<Vec<u8>, Error> {
+    /// The request's frames, and the size of the checkpoint they name; its batches are marked as sent
+    /// before they leave.
+    fn body(&mut self, plan: &RequestPlan) -> Result<(Vec<u8>, u64), Error> {
         let identity = self.identity()?.clone();
         self.store.write(|tx| {
             let anchor = batch::anchor(tx, identity.epoch)?;
@@ -261,7 +267,7 @@ impl Client {
                 batch::mark_sent(tx, &id)?;
                 batch::bytes(tx, &id)
             };
-            Ok(encode_all(&plan.frames(hello, key, bytes)?))
+            Ok((encode_all(&plan.frames(hello, key, bytes)?), anchor.size))
         })
     }
 
@@ -393,6 +399,15 @@ fn has_settled(response: &HttpResponse, batches: usize) -> bool {
     let settles =
         |frame: &&ResponseFrame| matches!(frame, ResponseFrame::Receipt(_) | ResponseFrame::BatchProblem(_));
     frames.iter().filter(settles).count() >= batches && frames.len() > batches
+}
+
+/// Whether an answer's proof, if it holds one, starts from the checkpoint that the request named.
+fn answers(response: &HttpResponse, checkpoint_size: u64) -> bool {
+    let Answered::Frames(frames, _) = read_frames(response) else { return true };
+    frames.iter().all(|frame| match frame {
+        ResponseFrame::Checkpoint(checkpoint) => checkpoint.from_size == checkpoint_size,
+        _ => true,
+    })
 }
 
 /// The frames of an answer as far as they can be read.

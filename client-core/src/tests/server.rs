@@ -49,6 +49,12 @@ pub(super) enum Fault {
     ForgetsNonces,
     /// Answers with a log-in page.
     IsAPortal,
+    /// Answers with a log-in page when a nonce is asked for.
+    IsAPortalAtFirst,
+    /// A gateway answers that nobody is behind it, whatever is asked for.
+    IsBehindAGateway,
+    /// Something on the way repeats the first answer of a sync.
+    IsRepeated,
     /// Signs a checkpoint of another history of the same size and more.
     RewritesTheLog,
     /// Gives receipts signed by another key.
@@ -85,6 +91,7 @@ struct State {
     last_body: usize,
     refuse: BTreeMap<ChangeHash, Verdict>,
     refuse_next: Option<Verdict>,
+    first_answer: Option<HttpResponse>,
 }
 
 /// The server.
@@ -495,8 +502,14 @@ fn answer(status: u16, body: Vec<u8>, headers: &[(&str, String)]) -> HttpRespons
 
 impl Transport for FakeServer {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let at_first = |fault: &mut Fault| matches!(fault, Fault::IsAPortalAtFirst | Fault::IsBehindAGateway);
         if request.path == "/v1/nonces" {
-            return Ok(answer(200, self.nonce().into_bytes(), &[]));
+            let fault = self.state.lock().unwrap().faults.pop_if(at_first);
+            return match fault {
+                Some(Fault::IsBehindAGateway) => Ok(answer(502, b"<html>bad gateway</html>".to_vec(), &[])),
+                Some(_) => Ok(answer(200, b"<html>log in</html>".to_vec(), &[])),
+                None => Ok(answer(200, Vec::new(), &[("ruhu-nonce", self.nonce())])),
+            };
         }
         if request.method == "GET" {
             return Ok(self.held(&request));
@@ -508,6 +521,9 @@ impl Transport for FakeServer {
                 self.cut(&request, bytes);
                 return Err(TransportError::Cut);
             }
+            Some(Fault::IsBehindAGateway) => {
+                return Ok(answer(502, b"<html>bad gateway</html>".to_vec(), &[]));
+            }
             Some(Fault::IsDown) => return Err(TransportError::Unreachable),
             Some(Fault::ForgetsNonces) => self.state.lock().unwrap().nonces.clear(),
             Some(Fault::IsAPortal) => return Ok(answer(200, b"<html>log in</html>".to_vec(), &[])),
@@ -517,7 +533,9 @@ impl Transport for FakeServer {
             return Ok(self.enrol(&request));
         }
         let mut response = self.sync(&request, fault);
+        let first = self.state.lock().unwrap().first_answer.get_or_insert_with(|| response.clone()).clone();
         match fault {
+            Some(Fault::IsRepeated) => Ok(first),
             Some(Fault::LosesTheAnswer) => Err(TransportError::Cut),
             Some(Fault::CutsAfter(bytes)) => {
                 response.body.truncate(bytes);

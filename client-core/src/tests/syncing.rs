@@ -145,6 +145,37 @@ fn a_log_in_page_is_not_taken_for_an_answer() {
 }
 
 #[test]
+fn a_log_in_page_is_not_taken_for_a_nonce() {
+    let server = FakeServer::new();
+    let mut tablet = Tablet::enrolled(&server, 1);
+    server.faults(&[Fault::IsAPortalAtFirst; 6]);
+    assert_eq!(tablet.sync(&server).outcome, SyncOutcome::Interrupted(TransportError::Unclear));
+}
+
+#[test]
+fn a_gateway_with_nobody_behind_it_is_a_failing_link_and_no_error() {
+    let server = FakeServer::new();
+    let mut tablet = Tablet::enrolled(&server, 1);
+    server.faults(&[Fault::IsBehindAGateway; 6]);
+    assert_eq!(tablet.sync(&server).outcome, SyncOutcome::Interrupted(TransportError::Unreachable));
+}
+
+#[test]
+fn an_older_answer_is_not_taken_for_a_rewritten_log() {
+    let server = FakeServer::new();
+    let village = village(&server);
+    let mut tablet = Tablet::enrolled(&server, 1);
+    for remark in ["甲", "乙"] {
+        put(&mut tablet, village, HOUSEHOLD, "remarks", remark);
+        assert_eq!(tablet.sync(&server).outcome, SyncOutcome::Complete);
+    }
+    server.faults(&[Fault::IsRepeated; 6]);
+    assert_eq!(tablet.sync(&server).outcome, SyncOutcome::Interrupted(TransportError::Unclear));
+    server.faults(&[]);
+    assert_eq!(tablet.sync(&server).outcome, SyncOutcome::Complete);
+}
+
+#[test]
 fn a_rewritten_log_stops_everything_loudly_and_keeps_the_evidence() {
     let server = FakeServer::new();
     let village = village(&server);
