@@ -7,6 +7,7 @@ mod fuzz;
 mod link;
 mod power;
 mod setup;
+mod simulate;
 mod test;
 mod wasm;
 
@@ -37,6 +38,8 @@ enum Task {
     Wasm,
     /// Measures what the design aims at, in release mode, and prints one table
     Bench(bench::Bench),
+    /// Lives through simulated villages with every fault there is, in release mode, for as long as wished
+    Simulate(simulate::Simulate),
 }
 
 fn main() -> ExitCode {
@@ -59,5 +62,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Power(power) => power::run_example(&power),
         Task::Wasm => wasm::check(),
         Task::Bench(bench) => bench::measure(&bench),
+        Task::Simulate(simulate) => simulate::run_worlds(&simulate),
     }
 }
