@@ -13,6 +13,7 @@ use crate::decision::Decision;
 use crate::epoch::EpochStart;
 use crate::receipt::Receipt;
 use crate::signature::SecretKey;
+use crate::snapshot::Snapshot;
 use crate::verdict::Verdict;
 
 /// A morning in the field, milliseconds since 1970.
@@ -156,4 +157,20 @@ pub(crate) fn raw_frame(body: &[u8]) -> Vec<u8> {
     let size = u16::try_from(body.len() - 256).unwrap().to_le_bytes();
     let block = u32::try_from(body.len() << 3 | 1).unwrap().to_le_bytes();
     [&[0x28, 0xb5, 0x2f, 0xfd, 0x60], size.as_slice(), block.split_at(3).0, body].concat()
+}
+
+pub(crate) fn snapshot() -> Snapshot {
+    Snapshot {
+        deployment: deployment(),
+        epoch: epoch(),
+        village: village(),
+        number: 41,
+        schema: 1,
+        made_ms: MORNING_MS + 60_000,
+        fingerprint: 0x0102_0304_0506_0708,
+        left_out: 0x0101,
+        bytes: 300_000,
+        packed_bytes: 70_000,
+        pieces: vec![[3; 32], [4; 32]],
+    }
 }

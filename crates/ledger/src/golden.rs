@@ -13,6 +13,7 @@ use crate::epoch::EpochStart;
 use crate::leaf::Leaf;
 use crate::receipt::Receipt;
 use crate::signature::SecretKey;
+use crate::snapshot::Snapshot;
 use crate::statement::{Signed, Statement};
 use crate::verdict::Verdict;
 use crate::{example, limits, payload};
@@ -55,6 +56,11 @@ fn the_decision_is_as_it_always_was() {
 #[test]
 fn the_epoch_is_as_it_always_was() {
     signed(example::epoch_start(), &example::server_key(), expect_file!["../golden/epoch.hex"]);
+}
+
+#[test]
+fn the_snapshot_is_as_it_always_was() {
+    signed(example::snapshot(), &example::server_key(), expect_file!["../golden/snapshot.hex"]);
 }
 
 #[test]
@@ -134,6 +140,7 @@ fn the_byte_table_names_every_purpose_and_limit() {
         Receipt::DOMAIN,
         Decision::DOMAIN,
         EpochStart::DOMAIN,
+        Snapshot::DOMAIN,
     ] {
         assert!(table.contains(&format!("| `{domain}` |")), "{domain}");
     }
@@ -144,7 +151,7 @@ fn the_byte_table_names_every_purpose_and_limit() {
     assert_eq!(source.matches("pub const ").count(), limits().len(), "a limit is not listed here");
 }
 
-fn limits() -> [(&'static str, u64); 15] {
+fn limits() -> [(&'static str, u64); 18] {
     [
         ("CHANGES_PER_BATCH_MAX", limits::CHANGES_PER_BATCH_MAX as u64),
         ("OPENINGS_PER_BATCH_MAX", limits::OPENINGS_PER_BATCH_MAX as u64),
@@ -161,5 +168,8 @@ fn limits() -> [(&'static str, u64); 15] {
         ("LEAF_BYTES_MAX", limits::LEAF_BYTES_MAX as u64),
         ("NOTE_BYTES_MAX", limits::NOTE_BYTES_MAX as u64),
         ("NOTE_SIGNATURES_MAX", limits::NOTE_SIGNATURES_MAX as u64),
+        ("SNAPSHOT_PIECE_BYTES", limits::SNAPSHOT_PIECE_BYTES),
+        ("SNAPSHOT_PACKED_BYTES_MAX", limits::SNAPSHOT_PACKED_BYTES_MAX),
+        ("SNAPSHOT_BYTES_MAX", limits::SNAPSHOT_BYTES_MAX),
     ]
 }

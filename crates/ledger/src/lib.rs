@@ -14,6 +14,7 @@ pub mod leaf;
 pub mod limits;
 pub mod receipt;
 pub mod signature;
+pub mod snapshot;
 pub mod statement;
 pub mod tree;
 pub mod verdict;

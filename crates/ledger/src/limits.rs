@@ -32,6 +32,12 @@ pub const LEAF_BYTES_MAX: usize = 256;
 pub const NOTE_BYTES_MAX: usize = 65_536;
 /// The most signature lines of a signed note.
 pub const NOTE_SIGNATURES_MAX: usize = 100;
+/// The bytes of one piece of a packed snapshot: what a weak link carries in half a minute.
+pub const SNAPSHOT_PIECE_BYTES: u64 = 64 * 1024;
+/// The most bytes of a packed snapshot: a village of 2,000 households after years.
+pub const SNAPSHOT_PACKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The most bytes of a snapshot's content once unpacked; a device holds them in memory.
+pub const SNAPSHOT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
