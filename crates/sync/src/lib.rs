@@ -14,10 +14,14 @@ pub mod key_bytes;
 pub mod limits;
 pub mod peer;
 pub mod protocol;
+pub mod reconcile;
+pub mod repair;
 pub mod request;
 pub mod response;
 pub mod resume;
 pub mod session;
+pub mod snapshot;
+pub mod state;
 pub mod vector;
 
 #[cfg(test)]
@@ -34,4 +38,5 @@ pub use protocol::{PROTOCOL_VERSION, Refused, Side};
 pub use request::RequestFrame;
 pub use response::ResponseFrame;
 pub use session::Session;
+pub use state::DocumentToken;
 pub use vector::{ChainTip, Cursor};

@@ -65,3 +65,23 @@ pub const DAMAGES_MAX: usize = 1000;
 pub const BUNDLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The most codes that one bundle is cut into.
 pub const CODES_MAX: usize = 64;
+
+/// The most certificates, and the most revocations, in a snapshot.
+pub const SNAPSHOT_CREDENTIALS_MAX: usize = 10_000;
+/// The most batches that the changes of a snapshot came in.
+pub const SNAPSHOT_BATCHES_MAX: usize = 1_000_000;
+/// The most documents in a snapshot, and the most that it leaves out.
+pub const SNAPSHOT_DOCUMENTS_MAX: usize = 1_000_000;
+/// The most forms that the keys of a snapshot have; the field tables know a few hundred.
+pub const SNAPSHOT_TEMPLATES_MAX: usize = 100_000;
+/// The most bytes of a verdict: one that waits for 64 changes.
+pub const VERDICT_BYTES_MAX: usize = 4 * 1024;
+/// The bytes of a snapshot that one answer holds at most.
+pub const SNAPSHOT_ANSWER_BYTES: usize = 256 * 1024;
+
+/// The most symbols that one question of a repair asks for: enough to find about 6,000 documents that differ.
+pub const REPAIR_SYMBOLS_MAX: u64 = 8_192;
+/// The most documents that one question of a repair asks for.
+pub const REPAIR_DOCUMENTS_MAX: usize = 256;
+/// The most bytes of a question of a repair.
+pub const REPAIR_BYTES_MAX: u64 = 4 * 1024;
