@@ -19,6 +19,7 @@ pub mod region;
 pub mod relay;
 pub mod roster;
 pub mod serve;
+pub mod snapshot;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

@@ -66,5 +66,11 @@ pub const PAGE_ROWS_DEFAULT: u32 = 100;
 /// Bytes of a search text.
 pub const SEARCH_BYTES_MAX: usize = 200;
 
+/// Feed entries of a village before its first snapshot, and between two: below, the feed itself costs less.
+pub const SNAPSHOT_ENTRIES: u64 = 16;
+
+/// Snapshots kept of a village: a device that reads an older one begins with a newer.
+pub const SNAPSHOTS_KEPT_MAX: u32 = 3;
+
 /// Seconds that requests under way are given to end when the server stops.
 pub const STOP_SECONDS_MAX: u64 = 30;

@@ -1,4 +1,4 @@
--- schema version 4
+-- schema version 5
 
 CREATE TABLE access_token (
     hash       BLOB NOT NULL PRIMARY KEY,  -- SHA-256 of the token; the token itself is shown once and kept nowhere (令牌)
@@ -276,6 +276,18 @@ CREATE TABLE roster_household (
                                            -- as the roster tells them apart, a keyed hash of each imported cell
     PRIMARY KEY (village, roster, number, change)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot (
+    snapshot  INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    id        BLOB    NOT NULL UNIQUE, -- SHA-256 of the statement
+    village   BLOB    NOT NULL, -- village id
+    number    INTEGER NOT NULL, -- the feed entry up to which it reaches
+    made_ms   INTEGER NOT NULL, -- when it was made
+    statement BLOB    NOT NULL, -- signed statement
+    packed    BLOB    NOT NULL  -- the packed content
+) STRICT;
+
+CREATE INDEX snapshot_village ON snapshot (village, number);
 
 CREATE TABLE staged_batch (
     id          BLOB    NOT NULL PRIMARY KEY, -- batch id

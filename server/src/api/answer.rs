@@ -75,7 +75,7 @@ pub(crate) fn answer(
     Ok(answer)
 }
 
-fn welcome(store: &dyn Store, now_ms: i64) -> Result<ResponseFrame, StoreError> {
+pub(super) fn welcome(store: &dyn Store, now_ms: i64) -> Result<ResponseFrame, StoreError> {
     Ok(ResponseFrame::Welcome(Welcome {
         protocol: PROTOCOL_VERSION,
         epoch: store.deployment()?.epoch,
@@ -196,7 +196,7 @@ fn settled_relay(
     Ok(relay)
 }
 
-fn entry_frame(village: VillageId, entry: Entry) -> (u64, ResponseFrame) {
+pub(super) fn entry_frame(village: VillageId, entry: Entry) -> (u64, ResponseFrame) {
     match entry {
         Entry::Batch { sequence, bytes, receipt } => {
             let relayed = Relayed { village, sequence, batch: bytes, receipt: *receipt };

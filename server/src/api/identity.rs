@@ -26,6 +26,7 @@ use crate::store::people::Village;
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
     role: Role,
+    is_device: bool,
     villages: BTreeMap<VillageId, Village>,
 }
 
@@ -41,6 +42,14 @@ impl Reader {
     /// [`ApiError::VillageNotGranted`], whether there is such a village or not.
     pub(crate) fn village(&self, village: VillageId) -> Result<&Village, ApiError> {
         self.villages.get(&village).ok_or(ApiError::VillageNotGranted)
+    }
+
+    /// Lets devices pass, and no person.
+    ///
+    /// # Errors
+    /// [`ApiError::RoleMayNotRead`]
+    pub(crate) fn is_device(&self) -> Result<(), ApiError> {
+        if self.is_device { Ok(()) } else { Err(ApiError::RoleMayNotRead(self.role.name())) }
     }
 
     /// Lets those pass who run or supervise the work, and not those who only do it.
@@ -110,7 +119,7 @@ async fn person(state: &AppState, token: &str) -> Result<(Known, Reader), ApiErr
     if !reads_ended(user.role) {
         villages.retain(|village| village.valid_until.is_none());
     }
-    Ok((Known::Person(user.id), Reader { role: user.role, villages: by_id(villages) }))
+    Ok((Known::Person(user.id), Reader { role: user.role, is_device: false, villages: by_id(villages) }))
 }
 
 /// Whether a role reads villages by codes that have ended: a village that moved to another township is no
@@ -141,5 +150,5 @@ async fn device(state: &AppState, claim: &Claim) -> Result<(Known, Reader), ApiE
     let provisional = certificate.kind == CertificateKind::Provisional;
     let mut villages = by_id(villages);
     villages.retain(|village, _| !provisional && certificate.grants(*village));
-    Ok((Known::Device(id), Reader { role: certificate.role, villages }))
+    Ok((Known::Device(id), Reader { role: certificate.role, is_device: true, villages }))
 }

@@ -6,6 +6,7 @@
 mod address;
 mod answer;
 mod body;
+mod copies;
 mod documents;
 mod enrolments;
 mod health;
@@ -26,8 +27,8 @@ mod time;
 mod villages;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -70,6 +71,8 @@ pub struct AppState {
     rates: Arc<Rates>,
     room: Arc<Semaphore>,
     disk_full: Arc<AtomicBool>,
+    /// Held while a snapshot is made.
+    making: Arc<Mutex<()>>,
     bounds: AllBounds,
     behind_proxy: bool,
 }
@@ -79,6 +82,7 @@ pub struct AppState {
 struct AllBounds {
     sync: Bounds,
     enrolment: Bounds,
+    repair: Bounds,
 }
 
 impl fmt::Debug for AppState {
@@ -107,9 +111,11 @@ impl AppState {
             rates: Arc::new(Rates::new(limits)),
             room: Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX)),
             disk_full: Arc::default(),
+            making: Arc::default(),
             bounds: AllBounds {
                 sync: bounds(ruhu_sync::limits::REQUEST_BYTES_MAX),
                 enrolment: bounds(ENROLMENT_BYTES_MAX),
+                repair: bounds(ruhu_sync::limits::REPAIR_BYTES_MAX),
             },
             behind_proxy: config.behind_proxy,
         }
@@ -177,6 +183,7 @@ pub fn router(state: AppState) -> (Router, OpenApi) {
         .merge(enrolments::routes())
         .merge(sync::routes())
         .merge(held::routes())
+        .merge(copies::routes())
         .merge(villages::routes())
         .merge(documents::routes())
         .merge(log::routes())
@@ -236,6 +243,8 @@ fn completed(mut document: OpenApi) -> OpenApi {
     document
 }
 
+#[cfg(test)]
+mod copies_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]

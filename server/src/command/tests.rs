@@ -1,6 +1,7 @@
 //! The commands as a person types them, on a data directory of their own.
 
 mod roster;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

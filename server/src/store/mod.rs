@@ -1,8 +1,9 @@
 //! What the server asks of a database: one blocking, object-safe trait, domain types in and out.
 //!
-//! One call is one transaction, and every call may block. [`Store`] is the sum of three parts, so that
-//! each can be read on its own: the ledger, the people, the reads.
+//! One call is one transaction, and every call may block. [`Store`] is the sum of four parts, so that
+//! each can be read on its own: the ledger, the people, the reads, the copies.
 
+pub mod copies;
 pub mod ledger;
 pub mod people;
 pub mod reads;
@@ -17,15 +18,16 @@ pub(crate) mod world;
 
 use ruhu_survey::codec::CodecError;
 
+pub use copies::CopyStore;
 pub use ledger::LedgerStore;
 pub use people::{PeopleStore, PlaceStore, RosterStore};
 pub use reads::ReadStore;
 pub use sqlite::SqliteStore;
 
 /// Everything the server keeps.
-pub trait Store: LedgerStore + PeopleStore + ReadStore {}
+pub trait Store: LedgerStore + PeopleStore + ReadStore + CopyStore {}
 
-impl<T: LedgerStore + PeopleStore + ReadStore> Store for T {}
+impl<T: LedgerStore + PeopleStore + ReadStore + CopyStore> Store for T {}
 
 /// Why a call on the store did not do its work.
 #[derive(Debug, thiserror::Error)]

@@ -21,7 +21,7 @@ use crate::store::{LedgerStore as _, ReadStore as _, SqliteStore};
 
 const CODE: &str = "430821101203";
 
-fn sample(households: usize) -> SampleVillage {
+pub(super) fn sample(households: usize) -> SampleVillage {
     let request = VillageRequest { seed: 7, ordinal: 3, households, on: Date::new(2026, 5, 1) };
     village(&request, Parameters::bundled())
 }
@@ -30,12 +30,17 @@ fn people(village: &SampleVillage) -> usize {
     village.households.iter().map(|household| household.members.len()).sum()
 }
 
-fn import(world: &World, name: &str, bytes: impl AsRef<[u8]>, flags: &str) -> Result<String, String> {
+pub(super) fn import(
+    world: &World,
+    name: &str,
+    bytes: impl AsRef<[u8]>,
+    flags: &str,
+) -> Result<String, String> {
     let file = world.file(name, bytes);
     world.run(&format!("roster import {file} --village {CODE}{flags}"))
 }
 
-fn our_village(world: &World) -> Village {
+pub(super) fn our_village(world: &World) -> Village {
     world.store().village_of_code(CODE).unwrap().unwrap()
 }
 

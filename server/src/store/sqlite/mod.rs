@@ -4,6 +4,7 @@ mod append;
 mod belt;
 mod column;
 mod derived;
+mod documents;
 mod event;
 mod held;
 mod ledger;
@@ -16,11 +17,13 @@ pub(crate) mod rebuild;
 mod relay;
 mod rosters;
 mod shelf;
+mod snapshot;
 #[cfg(test)]
 mod tamper;
 mod verify;
 mod verify_derived;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -30,12 +33,14 @@ use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::tree::Hash;
 use ruhu_sqlite::{Key32, Migrations, Profile};
 use ruhu_survey::change::DocumentId;
-use ruhu_survey::id::{DeviceId, VillageId};
+use ruhu_survey::id::{DeviceId, HouseholdId, VillageId};
 use ruhu_survey::register::Register;
 use ruhu_sync::resume::RequestId;
+use ruhu_sync::snapshot::Sealed;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::StoreError;
+use super::copies::{CopyStore, Material, Newest, Tokens};
 use super::ledger::{Included, LedgerStore, OwnBatch, StoredCheckpoint, Tip};
 use crate::belt::{Found, Pending};
 use crate::ingest::{Ingested, Outcome};
@@ -48,6 +53,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     ("002_people", include_str!("../../../../schemas/sql/server-sqlite/002_people.sql")),
     ("003_thrift", include_str!("../../../../schemas/sql/server-sqlite/003_thrift.sql")),
     ("004_held", include_str!("../../../../schemas/sql/server-sqlite/004_held.sql")),
+    ("005_snapshots", include_str!("../../../../schemas/sql/server-sqlite/005_snapshots.sql")),
 ]);
 
 /// Reading connections kept open when they are not in use.
@@ -214,6 +220,56 @@ impl LedgerStore for SqliteStore {
         let documents = self.write(rebuild::rebuild)?;
         self.pasts.forget();
         Ok(documents)
+    }
+}
+
+impl CopyStore for SqliteStore {
+    fn snapshot(&self, village: VillageId) -> Result<Option<Newest>, StoreError> {
+        self.read(|conn| snapshot::newest(conn, village))
+    }
+
+    fn feed_entries(&self, village: VillageId) -> Result<u64, StoreError> {
+        self.read(|conn| snapshot::entries_after(conn, village, 0))
+    }
+
+    fn snapshot_bytes(
+        &self,
+        village: VillageId,
+        id: &[u8; 32],
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|conn| snapshot::bytes(conn, village, id, from, bytes_max))
+    }
+
+    fn snapshot_material(&self, village: VillageId) -> Result<Option<Material>, StoreError> {
+        self.read(|conn| snapshot::material(conn, village))
+    }
+
+    fn snapshot_keep(&self, sealed: &Sealed, kept_max: u32) -> Result<(), StoreError> {
+        self.write(|tx| snapshot::keep(tx, sealed, kept_max))
+    }
+
+    fn document_tokens(&self, village: VillageId) -> Result<Tokens, StoreError> {
+        self.read(|conn| documents::tokens(conn, village))
+    }
+
+    fn documents_of(
+        &self,
+        village: VillageId,
+        household: HouseholdId,
+    ) -> Result<BTreeSet<DocumentId>, StoreError> {
+        self.read(|conn| documents::of_household(conn, village, household))
+    }
+
+    fn relay_documents(
+        &self,
+        village: VillageId,
+        wanted: &BTreeSet<DocumentId>,
+        after: u64,
+        bytes_max: u64,
+    ) -> Result<Relay, StoreError> {
+        self.read(|conn| documents::relay(conn, village, wanted, after, bytes_max))
     }
 }
 

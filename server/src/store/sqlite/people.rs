@@ -223,14 +223,20 @@ fn certify(tx: &Transaction<'_>, signed: &SignedCertificate, now_ms: i64) -> Res
     Ok(())
 }
 
-fn certificates(conn: &Connection, village: VillageId) -> Result<Vec<SignedCertificate>, StoreError> {
+pub(super) fn certificates(
+    conn: &Connection,
+    village: VillageId,
+) -> Result<Vec<SignedCertificate>, StoreError> {
     let sql = format!("SELECT bytes FROM certificate WHERE serial IN ({DEVICES_OF_VILLAGE}) ORDER BY serial");
     let mut select = conn.prepare_cached(&sql)?;
     let found = select.query_map([village.as_bytes()], |row| row.get::<_, Vec<u8>>(0))?;
     found.map(|bytes| read_certificate(&bytes?)).collect()
 }
 
-fn revocations(conn: &Connection, village: VillageId) -> Result<Vec<SignedRevocation>, StoreError> {
+pub(super) fn revocations(
+    conn: &Connection,
+    village: VillageId,
+) -> Result<Vec<SignedRevocation>, StoreError> {
     let sql = format!(
         "SELECT bytes FROM revocation
          WHERE device IN (SELECT device FROM certificate WHERE serial IN ({DEVICES_OF_VILLAGE}))

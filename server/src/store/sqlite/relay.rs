@@ -60,14 +60,14 @@ pub(super) fn horizon(conn: &Connection, village: VillageId) -> Result<u64, Stor
     Ok(since.map_or(u64::MAX, from_sql))
 }
 
-fn last_entry(conn: &Connection, village: VillageId) -> Result<u64, StoreError> {
+pub(super) fn last_entry(conn: &Connection, village: VillageId) -> Result<u64, StoreError> {
     let last: Option<i64> = conn
         .prepare_cached("SELECT max(sequence) FROM feed WHERE village = ?1")?
         .query_row([village.as_bytes()], |row| row.get(0))?;
     Ok(last.map_or(0, from_sql))
 }
 
-fn fingerprint_at(conn: &Connection, village: VillageId, number: u64) -> Result<u64, StoreError> {
+pub(super) fn fingerprint_at(conn: &Connection, village: VillageId, number: u64) -> Result<u64, StoreError> {
     let found: Option<i64> = conn
         .prepare_cached(
             "SELECT fingerprint FROM feed WHERE village = ?1 AND sequence <= ?2 ORDER BY sequence DESC LIMIT 1",
@@ -110,7 +110,11 @@ fn item(row: &Row<'_>) -> rusqlite::Result<FeedItem> {
 }
 
 /// Adds one feed entry to the answer; returns the author of a batch.
-fn add_entry(conn: &Connection, sequence: u64, relay: &mut Relay) -> Result<Option<DeviceId>, StoreError> {
+pub(super) fn add_entry(
+    conn: &Connection,
+    sequence: u64,
+    relay: &mut Relay,
+) -> Result<Option<DeviceId>, StoreError> {
     let (kind, leaf): (u8, i64) = conn
         .prepare_cached("SELECT kind, subject FROM feed WHERE sequence = ?1")?
         .query_row([to_sql(sequence)], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -163,7 +167,7 @@ pub(super) fn batch_at(conn: &Connection, sequence: u64) -> Result<(Batch, Signe
 }
 
 /// The server's own certificate is in no village's list, so it goes with the server's batches.
-fn add_server_certificates(
+pub(super) fn add_server_certificates(
     conn: &Connection,
     authors: &BTreeSet<DeviceId>,
     relay: &mut Relay,
