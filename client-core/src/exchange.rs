@@ -29,7 +29,7 @@ const NONCE_UNKNOWN: &str = "nonce_unknown";
 const NOT_HELD: &str = "request_not_held";
 /// The problem code of a signature that does not hold; for a rest it says that the beginning is another's.
 const SIGNATURE_INVALID: &str = "signature_invalid";
-const CONTENT_TYPE: &str = "application/octet-stream";
+pub(crate) const CONTENT_TYPE: &str = "application/octet-stream";
 
 /// Bytes of a body above which a nonce is not risked that the server may have forgotten: below them, being
 /// told to sign again costs less than a round trip to ask first.
@@ -170,7 +170,7 @@ impl Client {
     }
 
     /// Sends a signed request. A nonce that the server does not know any more is replaced once.
-    async fn signed(
+    pub(crate) async fn signed(
         &mut self,
         transport: &impl Transport,
         request: HttpRequest,

@@ -25,7 +25,7 @@ use crate::store::batch::{self, BatchState};
 use crate::store::document::{self, Arrived, ChangeState};
 use crate::store::meta::{self, Fact};
 use crate::store::set_aside::{self, Item};
-use crate::store::{certificate, village};
+use crate::store::{certificate, snapshot, village};
 use crate::workbench::{NotApplied, Rights, Workbench, name};
 
 /// What one answer brought.
@@ -108,8 +108,9 @@ impl<'a> Receiver<'a> {
         subject: &str,
         bytes: &[u8],
     ) -> Result<(), Error> {
-        self.taken.set_aside += 1;
-        set_aside::keep(self.tx, self.now_ms, Item { kind, code, subject, bytes })
+        let new = set_aside::keep(self.tx, self.now_ms, Item { kind, code, subject, bytes })?;
+        self.taken.set_aside += u64::from(new);
+        Ok(())
     }
 
     fn welcome(&mut self, welcome: &Welcome) -> Result<(), Error> {
@@ -289,7 +290,7 @@ impl<'a> Receiver<'a> {
     }
 
     /// Verifies a relayed batch: the server's receipt, the author's certificate, the signature, the body.
-    fn open_relayed(&self, relayed: &Relayed) -> Result<Opened, Aside> {
+    pub(crate) fn open_relayed(&self, relayed: &Relayed) -> Result<Opened, Aside> {
         let batch = Batch::from_bytes(&relayed.batch).map_err(|_| Aside::Code("malformed"))?;
         self.check_receipt(&relayed.receipt, &batch.header).map_err(Aside::Code)?;
         if batch.header.village != relayed.village || !village::is_known(self.tx, relayed.village)? {
@@ -344,12 +345,7 @@ impl<'a> Receiver<'a> {
     ) -> Result<(), Error> {
         let Arriving { row, position, id, bytes, verdict } = arriving;
         let Some(hash) = change_hash(bytes) else { return Ok(()) };
-        let (mut state, mut rule) = match verdict {
-            Verdict::Accepted => (ChangeState::Accepted, String::new()),
-            Verdict::Held { .. } => (ChangeState::Held, "held".to_owned()),
-            Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.clone()),
-            Verdict::Refused { reason } => (ChangeState::Refused, reason.clone()),
-        };
+        let (mut state, mut rule) = ChangeState::of(verdict);
         let document = self.bench.row(village, id)?;
         if document::state_of(self.tx, document, hash)?.is_some() {
             return Ok(());
@@ -357,7 +353,10 @@ impl<'a> Receiver<'a> {
         if state == ChangeState::Accepted {
             let applied = self.bench.apply(village, id, bytes, author, Rights::Judged, openings)?;
             if let Err(NotApplied { code }) = applied {
-                self.put_aside("change", &code, &name(id, hash), bytes)?;
+                // What a snapshot left out is fetched by the repair that follows.
+                if code != NEEDS || snapshot::left_out(self.tx, village)?.is_empty() {
+                    self.put_aside("change", &code, &name(id, hash), bytes)?;
+                }
                 (state, rule) = (ChangeState::SetAside, code);
             }
         }
@@ -416,12 +415,30 @@ impl<'a> Receiver<'a> {
             ChangeState::Held => Rights::Judged,
             ChangeState::Quarantined | ChangeState::Refused | ChangeState::SetAside => Rights::Adopted,
         };
-        let batch = batch::read(&batch::bytes_of_row(self.tx, known.row)?)?;
+        let bytes = batch::bytes_of_row(self.tx, known.row)?;
+        if bytes.is_empty() {
+            // Only a snapshot told of the batch: the server's word stands for the author's.
+            return self.accept_vouched(known, change);
+        }
+        let batch = batch::read(&bytes)?;
         let received_ms = batch::received_ms(self.tx, known.row)?;
         let Some(author) = self.author(&batch, received_ms)? else { return Ok(()) };
         let openings = batch.open().map(|body| body.openings).unwrap_or_default();
         let applied =
             self.bench.apply(known.village, change.id, &change.bytes, &author, rights, &openings)?;
+        self.settle_late(change, applied)
+    }
+
+    fn accept_vouched(&mut self, known: &batch::Known, change: &document::OfBatch) -> Result<(), Error> {
+        let applied = self.bench.apply_vouched(known.village, change.id, &change.bytes)?;
+        self.settle_late(change, applied)
+    }
+
+    fn settle_late(
+        &mut self,
+        change: &document::OfBatch,
+        applied: Result<(), NotApplied>,
+    ) -> Result<(), Error> {
         let (state, rule) = match applied {
             Ok(()) => (ChangeState::Accepted, String::new()),
             Err(NotApplied { code }) => {
@@ -467,7 +484,8 @@ fn village_part(
 ) -> Result<(), Error> {
     village::move_cursor(tx, part.village, part.cursor)?;
     let Some(PartDone { fingerprint, more: false }) = part.done else { return Ok(()) };
-    let own: Fingerprint = document::accepted(tx, part.village)?.iter().collect();
+    let mut own = Fingerprint::from_value(snapshot::left_out_sum(tx, part.village)?);
+    document::accepted(tx, part.village)?.iter().for_each(|hash| own.add(hash));
     village::caught_up(tx, part.village, now_ms, own.value() == fingerprint)?;
     taken.caught_up.push(part.village);
     Ok(())
@@ -483,14 +501,14 @@ struct Arriving<'a> {
 }
 
 /// A relayed batch that was verified.
-struct Opened {
-    batch: Batch,
-    body: BatchBody,
-    author: Author,
+pub(crate) struct Opened {
+    pub(crate) batch: Batch,
+    pub(crate) body: BatchBody,
+    pub(crate) author: Author,
 }
 
 /// Why a relayed batch is not stored.
-enum Aside {
+pub(crate) enum Aside {
     Code(&'static str),
     Store(Error),
 }

@@ -12,6 +12,7 @@ use crate::list::SendState;
 use crate::store::batch::number;
 use crate::store::document;
 use crate::store::meta::{self, Fact};
+use crate::store::repair::{self, Repair};
 use crate::store::village::Village;
 use crate::store::{certificate, set_aside, staged};
 
@@ -34,6 +35,8 @@ pub struct Status {
     pub last_receipts: Vec<ReceiptLine>,
     /// Chains that have forked: somebody copied a device, or restored it.
     pub forks: Vec<Fork>,
+    /// The last repair of each village, the newest first.
+    pub repairs: Vec<Repair>,
     /// When the log was found inconsistent, by the device's clock; nothing is accepted since.
     pub log_inconsistent_ms: Option<i64>,
     /// How far this device's clock was ahead of the server's at the last sync, milliseconds.
@@ -182,6 +185,7 @@ impl Client {
             last_sync: last_sync(connection)?,
             last_receipts: last_receipts(connection)?,
             forks: forks(connection)?,
+            repairs: repair::last(connection)?,
             log_inconsistent_ms: halted.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes),
             clock_ahead_ms: meta::get(connection, Fact::ClockAhead)?
                 .and_then(|bytes| bytes.try_into().ok())

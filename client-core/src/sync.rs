@@ -18,6 +18,7 @@ use crate::problem::{code, refusal};
 use crate::receive::{Receiver, Taken};
 use crate::store::batch::{self, DOCUMENT_SCHEMA, Seal};
 use crate::store::meta::{self, Fact};
+use crate::store::repair::Repair;
 use crate::store::set_aside::{self, Item};
 use crate::store::village;
 use crate::transport::{HttpResponse, Transport, TransportError};
@@ -73,27 +74,34 @@ pub struct SyncReport {
     pub sent_bytes: u64,
     /// Bytes of response bodies.
     pub got_bytes: u64,
-    /// Villages whose changes differ from the server's by fingerprint.
+    /// Villages taken over in one piece.
+    pub snapshots: u64,
+    /// What was repaired, or could not be.
+    pub repairs: Vec<Repair>,
+    /// Villages whose changes still differ from the server's by fingerprint.
     pub mismatched: Vec<VillageId>,
 }
 
 /// What is counted while a sync runs.
 #[derive(Debug, Default)]
-struct Tally {
-    progress: Progress,
-    not_accepted: u64,
-    set_aside: u64,
+pub(crate) struct Tally {
+    pub(crate) progress: Progress,
+    pub(crate) not_accepted: u64,
+    pub(crate) set_aside: u64,
     freed: u64,
-    requests: u64,
-    sent_bytes: u64,
-    got_bytes: u64,
+    pub(crate) requests: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) got_bytes: u64,
     resumed: u64,
+    /// Villages taken over from a snapshot.
+    pub(crate) snapshots: u64,
+    pub(crate) repairs: Vec<Repair>,
     /// The last refusal of a request that was worth trying again.
     busy: Option<Error>,
 }
 
 /// What came of one request.
-enum Answered {
+pub(crate) enum Answered {
     /// Frames, and why the answer ended early.
     Frames(Vec<ResponseFrame>, Option<session::TransportError>),
     /// No answer, or none to be used.
@@ -147,11 +155,35 @@ impl Client {
             resumed: tally.resumed,
             sent_bytes: tally.sent_bytes,
             got_bytes: tally.got_bytes,
+            snapshots: tally.snapshots,
+            repairs: tally.repairs,
             mismatched: mismatched.map(|village| village.id).collect(),
         })
     }
 
+    /// Takes new villages over in one piece, syncs, and mends what turned out to differ.
     async fn run(
+        &mut self,
+        transport: &impl Transport,
+        progress: &mut dyn FnMut(Progress),
+        tally: &mut Tally,
+    ) -> Result<SyncOutcome, Error> {
+        if let Some(error) = self.take_snapshots(transport, tally).await? {
+            // What waits to be sent does not wait for a village that is still on its way.
+            if self.waiting()? == 0 {
+                return Ok(SyncOutcome::Interrupted(error));
+            }
+        }
+        let outcome = self.run_session(transport, progress, tally).await?;
+        if outcome != SyncOutcome::Complete || !self.repair_all(transport, tally).await? {
+            return Ok(outcome);
+        }
+        let outcome = self.run_session(transport, progress, tally).await?;
+        self.conclude_repairs(outcome == SyncOutcome::Complete, tally)?;
+        Ok(outcome)
+    }
+
+    async fn run_session(
         &mut self,
         transport: &impl Transport,
         progress: &mut dyn FnMut(Progress),
@@ -376,7 +408,7 @@ impl Client {
 }
 
 impl Tally {
-    fn add(&mut self, taken: &Taken) {
+    pub(crate) fn add(&mut self, taken: &Taken) {
         self.progress.receipts += taken.receipts;
         self.progress.relayed += taken.relayed;
         self.progress.carried += taken.carried;
@@ -411,7 +443,7 @@ fn answers(response: &HttpResponse, checkpoint_size: u64) -> bool {
 }
 
 /// The frames of an answer as far as they can be read.
-fn read_frames(response: &HttpResponse) -> Answered {
+pub(crate) fn read_frames(response: &HttpResponse) -> Answered {
     let mut reader = FrameReader::<ResponseFrame>::new();
     let (mut rest, mut frames) = (response.body.as_slice(), Vec::new());
     let ended: Result<(), WireError> = loop {

@@ -1,14 +1,17 @@
 //! Documents in hand during one transaction: loaded once, changed, and put back with their list rows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ruhu_survey::authorise::{Author, authorise};
 use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId};
 use ruhu_survey::gate::{Refusal, admit};
 use ruhu_survey::id::{DeviceId, VillageId};
+use ruhu_survey::register::Register;
 use rusqlite::Transaction;
 
 use crate::error::Error;
+use crate::peer::NEEDS;
 use crate::store::document::{self, Stored, StoredPast};
 use crate::store::rows;
 
@@ -32,6 +35,15 @@ pub(crate) enum Rights {
     Judged,
     /// Two named people adopted it on the server: it stands although it breaks a rule.
     Adopted,
+}
+
+/// A change to be judged again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Again<'a> {
+    /// The change.
+    pub(crate) bytes: &'a [u8],
+    /// Whose rights to judge, and the openings of the batch; none where the server's word stands for them.
+    pub(crate) author: Option<(&'a Author, &'a [[u8; 8]])>,
 }
 
 /// The documents of one transaction.
@@ -96,6 +108,66 @@ impl<'a> Workbench<'a> {
         Ok(Ok(()))
     }
 
+    /// Applies a change for whose author's rights the server's signature stands.
+    ///
+    /// # Errors
+    /// Only when the store fails; a change that does not pass the gate is the inner error.
+    pub(crate) fn apply_vouched(
+        &mut self,
+        village: VillageId,
+        id: DocumentId,
+        bytes: &[u8],
+    ) -> Result<Result<(), NotApplied>, Error> {
+        let tx = self.tx;
+        let stored = self.document(village, id)?;
+        let past = StoredPast { connection: tx, row: stored.row };
+        let admitted = match admit(bytes, &stored.register, &past) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Ok(Err(NotApplied::new(code(&refusal)))),
+        };
+        stored.register.apply(&admitted.change, admitted.hash);
+        self.changed.insert((village, id));
+        Ok(Ok(()))
+    }
+
+    /// Empties a document and judges its changes again from the first, as if they came now, each after all
+    /// that it stands on; what became of each.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub(crate) fn judge_again(
+        &mut self,
+        village: VillageId,
+        id: DocumentId,
+        changes: &[Again<'_>],
+    ) -> Result<Vec<Result<(), NotApplied>>, Error> {
+        let stored = self.document(village, id)?;
+        stored.register = Register::default();
+        let mut past: BTreeMap<ChangeHash, Arc<Change>> = BTreeMap::new();
+        let mut became = Vec::new();
+        for again in changes {
+            let admitted = admit(again.bytes, &stored.register, &past);
+            let judged = admitted.map_err(|refusal| NotApplied::new(code(&refusal))).and_then(|admitted| {
+                let before = admitted.before.as_ref().unwrap_or(&stored.register);
+                match again.author {
+                    None => Ok(admitted),
+                    Some((author, openings)) if !actor_is_of(&admitted.change, author.device, openings) => {
+                        Err(NotApplied::new("foreign_actor"))
+                    }
+                    Some((author, _)) => authorise(id, before, &stored.register, &admitted.change, author)
+                        .map_err(|violation| NotApplied::new(violation.rule.code()))
+                        .map(|()| admitted),
+                }
+            });
+            became.push(judged.map(|admitted| {
+                stored.register.apply(&admitted.change, admitted.hash);
+                past.insert(admitted.hash, Arc::new(admitted.change));
+            }));
+        }
+        self.changed.insert((village, id));
+        Ok(became)
+    }
+
     /// Replays a document from its changes, after the standing of some of them changed.
     pub(crate) fn rebuild(&mut self, village: VillageId, id: DocumentId) -> Result<(), Error> {
         let tx = self.tx;
@@ -125,7 +197,7 @@ fn actor_is_of(change: &Change, device: DeviceId, openings: &[[u8; 8]]) -> bool 
 fn code(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Malformed(_) => "malformed",
-        Refusal::Needs(_) => "needs",
+        Refusal::Needs(_) => NEEDS,
         Refusal::Duplicate => "duplicate",
         Refusal::Sequence { .. } => "sequence",
         Refusal::NotAsBuilt(_) => "not_as_built",

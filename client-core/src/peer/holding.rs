@@ -62,7 +62,11 @@ pub(super) fn lacking(
     for give in to_give(&items, held) {
         match give {
             Give::Batch(id) if old.as_ref().is_some_and(|old| old.contains(&id)) => {}
-            Give::Batch(id) => frames.push(PeerFrame::Batch(carried(connection, &id)?)),
+            Give::Batch(id) => {
+                let carried = carried(connection, &id)?;
+                // What only a snapshot told of cannot be handed on: the other gets it from the server.
+                frames.extend((!carried.batch.is_empty()).then_some(PeerFrame::Batch(carried)));
+            }
             Give::Receipt(id) => frames.extend(receipt(connection, &id)?),
         }
     }

@@ -208,7 +208,7 @@ pub(crate) fn anchor(connection: &Connection, epoch: EpochId) -> Result<Anchor, 
 /// The tips of all chains of a village, as far as the server has receipted them.
 pub(crate) fn tips(connection: &Connection, village: VillageId) -> Result<BTreeSet<ChainTip>, Error> {
     let all = "SELECT b.device, b.number, b.id FROM batch b
-         WHERE b.village = ?1 AND b.state = 2 AND NOT EXISTS (
+         WHERE b.village = ?1 AND b.state = 2 AND b.inside = 0 AND NOT EXISTS (
              SELECT 1 FROM batch n WHERE n.village = b.village AND n.device = b.device
                  AND n.number = b.number + 1 AND n.previous = b.id AND n.state = 2)";
     read_tips(connection, village, all)
@@ -308,7 +308,9 @@ pub(crate) fn received_ms(connection: &Connection, row: i64) -> Result<i64, Erro
 
 /// Queues every batch again: the server lives a new epoch and may have lost any of them.
 pub(crate) fn queue_all_again(connection: &Connection) -> Result<(), Error> {
-    connection.execute("UPDATE batch SET state = 1, above_cursor = 1 WHERE state = 2", [])?;
+    // Of a batch that a snapshot told of there is nothing to give.
+    connection
+        .execute("UPDATE batch SET state = 1, above_cursor = 1 WHERE state = 2 AND length(bytes) > 0", [])?;
     connection.execute("UPDATE household_key SET uploaded = 0 WHERE founded = 1", [])?;
     Ok(())
 }
@@ -360,9 +362,28 @@ pub(crate) fn queue_again(
     connection
         .prepare_cached(
             "UPDATE batch SET state = 1, above_cursor = 1
-             WHERE village = ?1 AND device = ?2 AND number >= ?3 AND state = 2",
+             WHERE village = ?1 AND device = ?2 AND number >= ?3 AND state = 2 AND length(bytes) > 0",
         )?
         .execute(params![village.as_bytes(), device.as_bytes(), i64::try_from(from).unwrap_or(i64::MAX)])?;
+    Ok(())
+}
+
+/// Queues the batches again that changes of a document came in; how many there are.
+pub(crate) fn queue_document_again(connection: &Connection, document: i64) -> Result<u64, Error> {
+    let queued = connection
+        .prepare_cached(
+            "UPDATE batch SET state = 1, above_cursor = 1 WHERE state = 2 AND length(bytes) > 0 AND batch IN
+                 (SELECT batch FROM change WHERE document = ?1 AND state = 1)",
+        )?
+        .execute([document])?;
+    Ok(queued as u64)
+}
+
+/// Keeps the bytes of a batch that only a snapshot told of so far.
+pub(crate) fn keep_bytes(connection: &Connection, row: i64, batch: &Batch) -> Result<(), Error> {
+    connection
+        .prepare_cached("UPDATE batch SET bytes = ?2 WHERE batch = ?1 AND length(bytes) = 0")?
+        .execute(params![row, batch.to_bytes()])?;
     Ok(())
 }
 

@@ -3,14 +3,16 @@
 //! The changes are the truth; the register beside them is derived, written in the same transaction, and
 //! can be rebuilt from them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::{Change, ChangeHash, DocumentId, DocumentKind, Encoded, parse};
 use ruhu_survey::codec::CodecError;
 use ruhu_survey::gate::Past;
 use ruhu_survey::id::VillageId;
 use ruhu_survey::register::Register;
+use ruhu_sync::{DocumentToken, state};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::Error;
@@ -42,6 +44,16 @@ impl ChangeState {
             Self::Quarantined => 3,
             Self::Refused => 4,
             Self::SetAside => 5,
+        }
+    }
+
+    /// Where the server's verdict puts a change that came from elsewhere, and by which rule.
+    pub(crate) fn of(verdict: &Verdict) -> (Self, String) {
+        match verdict {
+            Verdict::Accepted => (Self::Accepted, String::new()),
+            Verdict::Held { .. } => (Self::Held, "held".to_owned()),
+            Verdict::Quarantined { rule, .. } => (Self::Quarantined, rule.clone()),
+            Verdict::Refused { reason } => (Self::Refused, reason.clone()),
         }
     }
 
@@ -308,6 +320,40 @@ pub(crate) fn accepted(connection: &Connection, village: VillageId) -> Result<Ve
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// A document of a village by what its accepted changes make of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) row: i64,
+    pub(crate) id: DocumentId,
+}
+
+/// How every document of a village stands, from the accepted changes themselves.
+pub(crate) fn tokens(
+    connection: &Connection,
+    village: VillageId,
+) -> Result<BTreeMap<DocumentToken, Standing>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.document, c.bytes FROM change c JOIN document d ON d.document = c.document
+         WHERE d.village = ?1 AND c.state = 1",
+    )?;
+    let rows =
+        statement.query_map([village.as_bytes()], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let mut documents: BTreeMap<i64, Vec<(ChangeHash, Vec<ChangeHash>)>> = BTreeMap::new();
+    for row in rows {
+        let (document, bytes) = row?;
+        let unreadable = |_| Error::stored("change")(CodecError::Unknown("change"));
+        let (change, hash) = parse(&bytes).map_err(unreadable)?;
+        documents.entry(document).or_default().push((hash, change.dependencies));
+    }
+    let mut tokens = BTreeMap::new();
+    for (row, edges) in documents {
+        let heads = state::heads(edges.iter().map(|(hash, on)| (*hash, on.as_slice())));
+        let id = id_of(connection, row)?;
+        tokens.insert(DocumentToken::of(id, &heads), Standing { row, id });
+    }
+    Ok(tokens)
+}
+
 /// A change read back.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
@@ -344,6 +390,26 @@ pub(crate) fn changes(connection: &Connection, row: i64) -> Result<Vec<Held>, Er
     // A change's first operation number is above all that it stands on.
     held.sort_by_key(|held| (held.change.start_op, held.hash));
     Ok(held)
+}
+
+/// The changes that stand in a document, raw, each after all that it stands on.
+pub(crate) fn standing_changes(
+    connection: &Connection,
+    row: i64,
+) -> Result<Vec<(ChangeHash, ChangeState, Vec<u8>)>, Error> {
+    let mut statement = connection
+        .prepare_cached("SELECT hash, state, bytes FROM change WHERE document = ?1 AND state IN (0, 1)")?;
+    let rows = statement
+        .query_map([row], |row| Ok((ChangeHash(row.get(0)?), row.get(1)?, row.get::<_, Vec<u8>>(2)?)))?;
+    let mut standing = Vec::new();
+    for row in rows {
+        let (hash, state, bytes) = row?;
+        let unreadable = |_| Error::stored("change")(CodecError::Unknown("change"));
+        let (change, _) = parse(&bytes).map_err(unreadable)?;
+        standing.push((change.start_op, hash, read_state(state)?, bytes));
+    }
+    standing.sort_by_key(|(start_op, hash, ..)| (*start_op, *hash));
+    Ok(standing.into_iter().map(|(_, hash, state, bytes)| (hash, state, bytes)).collect())
 }
 
 /// One change of a document, if it is there and well formed.

@@ -9,8 +9,10 @@ pub(crate) mod certificate;
 pub(crate) mod document;
 pub(crate) mod draft;
 pub(crate) mod meta;
+pub(crate) mod repair;
 pub(crate) mod rows;
 pub(crate) mod set_aside;
+pub(crate) mod snapshot;
 pub(crate) mod staged;
 pub(crate) mod village;
 
@@ -29,6 +31,7 @@ const MIGRATIONS: Migrations = Migrations(&[
     ("001_device", include_str!("../../../schemas/sql/client/001_device.sql")),
     ("002_thrift", include_str!("../../../schemas/sql/client/002_thrift.sql")),
     ("003_staged", include_str!("../../../schemas/sql/client/003_staged.sql")),
+    ("004_snapshots", include_str!("../../../schemas/sql/client/004_snapshots.sql")),
 ]);
 
 /// What was found when a store was opened, besides the store.

@@ -17,19 +17,20 @@ pub(crate) struct Item<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-pub(crate) fn keep(connection: &Connection, at_ms: i64, item: Item<'_>) -> Result<(), Error> {
+/// Keeps one thing; `false` when it is kept already.
+pub(crate) fn keep(connection: &Connection, at_ms: i64, item: Item<'_>) -> Result<bool, Error> {
     let mut same = connection.prepare_cached(
         "SELECT 1 FROM set_aside WHERE kind = ?1 AND code = ?2 AND subject = ?3 AND bytes = ?4",
     )?;
     if same.exists(params![item.kind, item.code, item.subject, item.bytes])? {
-        return Ok(());
+        return Ok(false);
     }
     connection
         .prepare_cached(
             "INSERT INTO set_aside (at_ms, kind, code, subject, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![at_ms, item.kind, item.code, item.subject, item.bytes])?;
-    Ok(())
+    Ok(true)
 }
 
 /// What was set aside, without its bytes.

@@ -2,9 +2,12 @@
 
 mod carrying;
 mod carrying_laws;
+mod copies;
 mod laws;
+mod repairing;
 mod resuming;
 mod server;
+mod snapshots;
 mod syncing;
 mod working;
 

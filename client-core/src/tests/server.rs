@@ -23,6 +23,7 @@ use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest};
 use ruhu_sync::frame::decode_all;
 use ruhu_sync::request::{Hello, VillageQuery};
 use ruhu_sync::response::{CheckpointFrame, Relayed, RelayedDecision, VillageDone, VillageKeys, Welcome};
+use ruhu_sync::snapshot::Sealed;
 use ruhu_sync::{Cursor, Fingerprint, KeyBytes, PROTOCOL_VERSION, RequestFrame, ResponseFrame, encode_all};
 use sha2::{Digest, Sha256};
 
@@ -67,19 +68,19 @@ pub(super) enum Fault {
 
 /// One item of a village's feed.
 #[derive(Debug, Clone)]
-enum Item {
+pub(super) enum Item {
     Batch { device: DeviceId, bytes: Vec<u8>, receipt: SignedReceipt },
     Decision(SignedDecision),
 }
 
 #[derive(Debug, Default)]
-struct State {
-    certificates: BTreeMap<DeviceId, SignedCertificate>,
-    older: Vec<SignedCertificate>,
-    revocations: Vec<SignedRevocation>,
-    feeds: BTreeMap<VillageId, Vec<Item>>,
-    accepted: BTreeMap<VillageId, BTreeSet<ChangeHash>>,
-    receipts: BTreeMap<BatchId, SignedReceipt>,
+pub(super) struct State {
+    pub(super) certificates: BTreeMap<DeviceId, SignedCertificate>,
+    pub(super) older: Vec<SignedCertificate>,
+    pub(super) revocations: Vec<SignedRevocation>,
+    pub(super) feeds: BTreeMap<VillageId, Vec<Item>>,
+    pub(super) accepted: BTreeMap<VillageId, BTreeSet<ChangeHash>>,
+    pub(super) receipts: BTreeMap<BatchId, SignedReceipt>,
     leaves: Vec<Hash>,
     keys: BTreeMap<HouseholdId, KeyBytes<64>>,
     nonces: BTreeSet<String>,
@@ -92,6 +93,17 @@ struct State {
     refuse: BTreeMap<ChangeHash, Verdict>,
     refuse_next: Option<Verdict>,
     first_answer: Option<HttpResponse>,
+    pub(super) gives_snapshots: bool,
+    pub(super) snapshots: BTreeMap<String, Sealed>,
+    /// Signs snapshots with another key.
+    pub(super) forges_snapshots: bool,
+    /// Flips a bit in the middle of every snapshot.
+    pub(super) damages_snapshots: bool,
+    pub(super) snapshot_answer_bytes: Option<usize>,
+    /// Names a document in repairs that there is none of.
+    pub(super) invents_document: bool,
+    /// Says another fingerprint, always.
+    pub(super) miscounts: bool,
 }
 
 /// The server.
@@ -101,7 +113,7 @@ pub(super) struct FakeServer {
     pub(super) deployment: DeploymentId,
     pub(super) villages: Vec<VillageId>,
     epoch: Mutex<EpochId>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
 impl Nodes for State {
@@ -133,7 +145,21 @@ impl FakeServer {
         format!("ruhu:enrol?server=http://127.0.0.1:1&code=K7QD-92MX-4T&key={key}")
     }
 
-    fn epoch(&self) -> EpochId {
+    /// Gives snapshots from now on, or none.
+    pub(super) fn give_snapshots(&self, gives: bool) {
+        self.state.lock().unwrap().gives_snapshots = gives;
+    }
+
+    /// Sets one of the server's lasting vices.
+    pub(super) fn vice(&self, set: impl FnOnce(&mut State)) {
+        set(&mut self.state.lock().unwrap());
+    }
+
+    pub(super) fn snapshot_key(&self, state: &State) -> SecretKey {
+        if state.forges_snapshots { SecretKey::from_seed([78; 32]) } else { self.key.clone() }
+    }
+
+    pub(super) fn epoch(&self) -> EpochId {
         *self.epoch.lock().unwrap()
     }
 
@@ -262,7 +288,7 @@ impl FakeServer {
         answer(200, body.to_string().into_bytes(), &[])
     }
 
-    fn nonce(&self) -> String {
+    pub(super) fn nonce(&self) -> String {
         let mut state = self.state.lock().unwrap();
         state.nonce += 1;
         let nonce = format!("{:016x}", state.nonce);
@@ -297,7 +323,7 @@ impl FakeServer {
     }
 
     /// Checks nonce and signature.
-    fn check(&self, request: &HttpRequest, body: &[u8]) -> Result<(), (u16, &'static str)> {
+    pub(super) fn check(&self, request: &HttpRequest, body: &[u8]) -> Result<(), (u16, &'static str)> {
         let nonce = header(request, "ruhu-nonce");
         if !self.state.lock().unwrap().nonces.remove(&nonce) {
             return Err((401, "nonce_unknown"));
@@ -444,7 +470,7 @@ impl FakeServer {
         }
         let accepted = state.accepted.get(&village).cloned().unwrap_or_default();
         let fingerprint: Fingerprint = accepted.iter().collect();
-        let miscount = u64::from(fault == Some(Fault::Miscounts));
+        let miscount = u64::from(fault == Some(Fault::Miscounts) || state.miscounts);
         answers.push(ResponseFrame::VillageDone(VillageDone {
             village,
             cursor: Cursor { epoch: self.epoch(), number: feed.len() as u64 },
@@ -490,12 +516,12 @@ fn header(request: &HttpRequest, name: &str) -> String {
     found.map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
-fn problem(status: u16, code: &str, headers: &[(&str, String)]) -> HttpResponse {
+pub(super) fn problem(status: u16, code: &str, headers: &[(&str, String)]) -> HttpResponse {
     let body = format!(r#"{{"code":"{code}","status":{status},"title":"{code}"}}"#);
     answer(status, body.into_bytes(), headers)
 }
 
-fn answer(status: u16, body: Vec<u8>, headers: &[(&str, String)]) -> HttpResponse {
+pub(super) fn answer(status: u16, body: Vec<u8>, headers: &[(&str, String)]) -> HttpResponse {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     HttpResponse { status, headers, body, whole: true }
 }
@@ -511,10 +537,15 @@ impl Transport for FakeServer {
                 None => Ok(answer(200, Vec::new(), &[("ruhu-nonce", self.nonce())])),
             };
         }
-        if request.method == "GET" {
+        if request.path.starts_with("/v1/sync/held") {
             return Ok(self.held(&request));
         }
-        let fault = self.state.lock().unwrap().faults.pop();
+        let beside = request.path.starts_with("/v1/villages") || request.path.starts_with("/v1/households");
+        let fault = {
+            let mut state = self.state.lock().unwrap();
+            // What is asked for beside a sync fails only where a test is about it.
+            if beside && !state.gives_snapshots { None } else { state.faults.pop() }
+        };
         match fault {
             Some(Fault::SwallowsTheRequest) => return Err(TransportError::Cut),
             Some(Fault::CutsTheRequestAfter(bytes)) => {
@@ -532,8 +563,11 @@ impl Transport for FakeServer {
         if request.path == "/v1/enrolments" {
             return Ok(self.enrol(&request));
         }
-        let mut response = self.sync(&request, fault);
-        let first = self.state.lock().unwrap().first_answer.get_or_insert_with(|| response.clone()).clone();
+        let mut response = if beside { self.beside(&request) } else { self.sync(&request, fault) };
+        let first = match beside {
+            true => HttpResponse::default(),
+            false => self.state.lock().unwrap().first_answer.get_or_insert_with(|| response.clone()).clone(),
+        };
         match fault {
             Some(Fault::IsRepeated) => Ok(first),
             Some(Fault::LosesTheAnswer) => Err(TransportError::Cut),

@@ -202,9 +202,12 @@ fn a_receipt_by_another_key_does_not_count() {
     put(&mut tablet, village, HOUSEHOLD, "remarks", "甲");
     server.faults(&[Fault::SignsWithAnotherKey]);
     let report = tablet.sync(&server);
-    assert_eq!((report.progress.receipts, report.waiting), (0, 1));
+    assert_eq!(report.progress.receipts, 0);
     assert!(report.set_aside > 0);
-    assert_eq!(tablet.sync(&server).progress.receipts, 1);
+    // The fingerprint told that something is missing, and the repair brought the true receipt.
+    assert!(report.repairs.iter().all(|repair| repair.is_mended() && repair.fetched == 1));
+    assert_eq!((report.repairs.len(), report.waiting), (1, 0));
+    assert_eq!(tablet.client.status().unwrap().last_receipts.len(), 1);
 }
 
 #[test]
@@ -218,17 +221,25 @@ fn a_damaged_batch_is_set_aside_and_the_rest_goes_on() {
     put(&mut two, village, HOUSEHOLD, "group_name", "三组");
     let report = two.sync(&server);
     assert_eq!((report.set_aside, report.progress.receipts), (1, 1));
-    assert_eq!(report.mismatched, [village], "the fingerprint shows that something is missing");
     assert_eq!(two.client.set_aside().unwrap()[0].kind, "batch");
+    // The fingerprint shows that something is missing, and the repair brings it undamaged.
+    assert!(report.repairs.iter().all(|repair| repair.is_mended() && repair.fetched == 1));
+    assert_eq!((report.repairs.len(), report.mismatched.len()), (1, 0));
+    assert_eq!(values(&two, village, HOUSEHOLD, "remarks"), ["甲"]);
 }
 
 #[test]
 fn a_differing_fingerprint_is_recorded_and_cleared_when_it_agrees_again() {
     let server = FakeServer::new();
     let mut tablet = Tablet::enrolled(&server, 1);
-    server.faults(&[Fault::Miscounts]);
+    server.vice(|state| state.miscounts = true);
     assert_eq!(tablet.sync(&server).mismatched.len(), 2);
+    server.vice(|state| state.miscounts = false);
     assert!(tablet.sync(&server).mismatched.is_empty());
+    server.faults(&[Fault::Miscounts]);
+    let report = tablet.sync(&server);
+    assert!(report.mismatched.is_empty(), "a slip is cleared in the same sync");
+    assert!(report.repairs.iter().all(|repair| repair.is_mended() && repair.fetched == 0));
 }
 
 #[test]

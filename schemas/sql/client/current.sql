@@ -1,4 +1,4 @@
--- schema version 3
+-- schema version 4
 
 CREATE TABLE batch (
     batch         INTEGER PRIMARY KEY AUTOINCREMENT, -- number on this device, in order of arrival
@@ -16,7 +16,7 @@ CREATE TABLE batch (
     not_before_ms INTEGER,                       -- when the anchored log size was reached, by the server's log
     received_ms   INTEGER,                       -- when the server had it durable, by the server's clock
     problem       TEXT    NOT NULL DEFAULT ''    -- why it was turned away, a stable code
-, above_cursor INTEGER NOT NULL DEFAULT 1) STRICT;
+, above_cursor INTEGER NOT NULL DEFAULT 1, inside INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX batch_above ON batch (village) WHERE above_cursor = 1;
 
@@ -143,10 +143,30 @@ CREATE INDEX household_row_id ON household_row (household);
 
 CREATE INDEX household_row_list ON household_row (village, group_name, head_name);
 
+CREATE TABLE left_out (
+    village   BLOB    NOT NULL REFERENCES village (village),
+    token     BLOB    NOT NULL,                  -- DocumentToken: the document as the snapshot knew it
+    household BLOB    NOT NULL,                  -- HouseholdId
+    sum       INTEGER NOT NULL,                  -- its part of the village's fingerprint, two's complement
+    PRIMARY KEY (village, token)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX left_out_household ON left_out (household);
+
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY, -- which fact
     value BLOB NOT NULL              -- in the canonical binary of that fact
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE repair (
+    repair    INTEGER PRIMARY KEY AUTOINCREMENT,
+    village   BLOB    NOT NULL REFERENCES village (village),
+    at_ms     INTEGER NOT NULL,                  -- device's clock
+    fetched   INTEGER NOT NULL DEFAULT 0,        -- documents of which the server has more, or other, than was here
+    returned  INTEGER NOT NULL DEFAULT 0,        -- batches that were queued again for the server
+    unproved  INTEGER NOT NULL DEFAULT 0,        -- documents that the server named and did not prove
+    outcome   TEXT    NOT NULL                   -- mended, or a stable code of why not
+) STRICT;
 
 CREATE TABLE revocation (
     device BLOB    NOT NULL PRIMARY KEY,         -- DeviceId, 16 bytes
@@ -162,6 +182,21 @@ CREATE TABLE set_aside (
     subject   TEXT    NOT NULL DEFAULT '',       -- id of what it is about, as text
     bytes     BLOB    NOT NULL                   -- as it came
 ) STRICT;
+
+CREATE TABLE snapshot (
+    snapshot  INTEGER PRIMARY KEY AUTOINCREMENT,
+    village   BLOB    NOT NULL REFERENCES village (village),
+    id        BLOB    NOT NULL UNIQUE,           -- SHA-256 of the statement
+    statement BLOB    NOT NULL,                  -- SignedSnapshot, verified
+    state     INTEGER NOT NULL                   -- 0 on its way, 1 taken in, 2 set aside: it contradicts itself, 3 the server dropped it
+) STRICT;
+
+CREATE TABLE snapshot_part (
+    snapshot INTEGER NOT NULL REFERENCES snapshot (snapshot),
+    start    INTEGER NOT NULL,                   -- its first byte
+    bytes    BLOB    NOT NULL,
+    PRIMARY KEY (snapshot, start)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE staged_batch (
     staged   INTEGER PRIMARY KEY AUTOINCREMENT,  -- number on this device, in order of arrival
