@@ -6,6 +6,8 @@
 mod carry;
 #[path = "village/census.rs"]
 mod census;
+#[path = "village/first_sync.rs"]
+mod first_sync;
 #[path = "village/hand.rs"]
 mod hand;
 #[path = "village/history.rs"]

@@ -310,4 +310,7 @@ pub(crate) struct History {
     /// A check of the household instead of its register
     #[arg(long)]
     pub(crate) check: Option<String>,
+    /// Fetch the household's earlier checks from the server first
+    #[arg(long)]
+    pub(crate) earlier: bool,
 }

@@ -2,22 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use ruhu_client_core::Client;
+use ruhu_client_core::{Client, Error};
 use ruhu_survey::change::{DocumentId, OpId};
 use ruhu_survey::history::{Fate, FieldEvent};
 use ruhu_survey::id::{CheckId, DeviceId};
 use serde_json::{Value, json};
 
-use super::value;
+use super::{transport, value, wait};
 use crate::arguments::History;
 use crate::failure::Failure;
 use crate::output::{Output, local, utc, utc_second};
 use crate::pick;
 
-pub(super) fn run(client: &Client, asked: &History, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(client: &mut Client, asked: &History, output: &Output) -> Result<(), Failure> {
+    let household = pick::household(client, &asked.household)?;
+    if asked.earlier {
+        let server = client.status()?.device.ok_or(Error::NotEnrolled)?.server;
+        wait(client.fetch_earlier(&transport(&server)?, household))??;
+    }
     let document: DocumentId = match &asked.check {
         Some(text) => text.parse::<CheckId>().map_err(|_| Failure::Unknown(text.clone()))?.into(),
-        None => pick::household(client, &asked.household)?.into(),
+        None => household.into(),
     };
     let events = client.history(document, asked.field.as_deref())?;
     if events.is_empty()
@@ -40,6 +45,10 @@ pub(super) fn run(client: &Client, asked: &History, output: &Output) -> Result<(
         ],
         rows,
     );
+    let earlier = client.earlier_on_server(household)?;
+    if earlier > 0 {
+        output.say("ruhu_history_earlier", &[("count", &earlier)]);
+    }
     output.json(&events.iter().map(|event| names.json(event)).collect());
     Ok(())
 }

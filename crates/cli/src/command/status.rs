@@ -1,6 +1,6 @@
 //! `ruhu status` and `ruhu unlock`: is everything received, and is anything wrong?
 
-use ruhu_client_core::{Client, NotAccepted, SendState, Status};
+use ruhu_client_core::{Client, NotAccepted, Repair, SendState, Status};
 use serde_json::{Value, json};
 
 use super::list::{rule_text, state_code};
@@ -99,12 +99,40 @@ fn tell_troubles(status: &Status, output: &Output) {
     if status.set_aside > 0 {
         output.say("ruhu_sync_set_aside", &[("count", &status.set_aside)]);
     }
+    for repair in &status.repairs {
+        let village = status.villages.iter().find(|village| village.id == repair.village);
+        let name = village.map_or_else(|| repair.village.to_string(), |village| village.name.clone());
+        tell_repair(repair, &name, output);
+    }
     for village in status.villages.iter().filter(|village| village.mismatch_ms.is_some()) {
         output.say("ruhu_sync_mismatch", &[("village", &village.name)]);
     }
     if status.log_inconsistent_ms.is_some() {
         output.say("ruhu_log_inconsistent", &[]);
     }
+}
+
+/// What a repair did, or why it did not.
+pub(super) fn tell_repair(repair: &Repair, village: &str, output: &Output) {
+    let code = if repair.is_mended() { "ruhu_repair_mended" } else { "ruhu_repair_failed" };
+    output.say(
+        code,
+        &[
+            ("village", &village),
+            ("fetched", &repair.fetched),
+            ("returned", &repair.returned),
+            ("unproved", &repair.unproved),
+            ("outcome", &repair.outcome),
+        ],
+    );
+}
+
+pub(super) fn repair_as_json(repair: &Repair) -> Value {
+    json!({
+        "village": repair.village, "at": utc(Some(repair.at_ms)), "fetched": repair.fetched,
+        "returned": repair.returned, "unproved": repair.unproved, "outcome": repair.outcome,
+        "mended": repair.is_mended(),
+    })
 }
 
 fn as_json(status: &Status, refused: &[NotAccepted]) -> Value {
@@ -139,6 +167,7 @@ fn as_json(status: &Status, refused: &[NotAccepted]) -> Value {
         },
         "not_accepted": not_accepted.collect::<Value>(),
         "set_aside": status.set_aside,
+        "repairs": status.repairs.iter().map(repair_as_json).collect::<Vec<_>>(),
         "forks": status.forks.len(),
         "log_inconsistent": status.log_inconsistent_ms.is_some(),
         "clock_ahead_ms": status.clock_ahead_ms,

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ruhu_client_core::{Client, Error, SyncOutcome, SyncReport};
 use serde_json::json;
 
-use super::{transport, wait};
+use super::{status, transport, wait};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -53,6 +53,8 @@ fn sum(earlier: Option<SyncReport>, mut report: SyncReport) -> SyncReport {
         report.got_bytes += earlier.got_bytes;
         report.not_accepted += earlier.not_accepted;
         report.set_aside += earlier.set_aside;
+        report.snapshots += earlier.snapshots;
+        report.repairs.splice(0..0, earlier.repairs);
     }
     report
 }
@@ -81,6 +83,12 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
     if report.set_aside > 0 {
         output.say("ruhu_sync_set_aside", &[("count", &report.set_aside)]);
     }
+    if report.snapshots > 0 {
+        output.say("ruhu_sync_snapshots", &[("count", &report.snapshots)]);
+    }
+    for repair in &report.repairs {
+        status::tell_repair(repair, &repair.village.to_string(), output);
+    }
     for village in &report.mismatched {
         output.say("ruhu_sync_mismatch", &[("village", village)]);
     }
@@ -89,6 +97,8 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
         "not_accepted": report.not_accepted, "set_aside": report.set_aside, "requests": report.requests,
         "resumed": report.resumed,
         "sent_bytes": report.sent_bytes, "got_bytes": report.got_bytes, "mismatched": report.mismatched,
+        "snapshots": report.snapshots,
+        "repairs": report.repairs.iter().map(status::repair_as_json).collect::<Vec<_>>(),
         "complete": report.outcome == SyncOutcome::Complete,
         "unsent_drafts": client.status()?.unsent.drafts,
     }));
