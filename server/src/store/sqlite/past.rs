@@ -153,7 +153,8 @@ mod tests {
         let first = change(1);
         for forget in [&(|pasts: &Pasts| pasts.at_version(9)) as &dyn Fn(&Pasts), &Pasts::forget] {
             pasts.keep(at(1), [first.clone()].into_iter(), true);
-            pasts.at_version(pasts.lock().version);
+            let version = pasts.lock().version;
+            pasts.at_version(version);
             assert!(matches!(pasts.look(at(1), &first.0), Looked::Found(_)));
             forget(&pasts);
             assert!(matches!(pasts.look(at(1), &first.0), Looked::Unread));
