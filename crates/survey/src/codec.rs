@@ -84,6 +84,11 @@ impl Writer {
         }
     }
 
+    /// A signed number, the small ones of both signs short: 0, -1, 1, -2 … as LEB128 of 0, 1, 2, 3 …
+    pub fn zigzag(&mut self, value: i64) -> &mut Self {
+        self.varint((value << 1 ^ value >> 63).cast_unsigned())
+    }
+
     /// A length (LEB128) and that many bytes.
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.varint(bytes.len() as u64).raw(bytes)
@@ -186,6 +191,15 @@ impl<'a> Reader<'a> {
         Err(CodecError::Number)
     }
 
+    /// A signed number as [`Writer::zigzag`] writes it.
+    ///
+    /// # Errors
+    /// Those of [`Reader::varint`].
+    pub fn zigzag(&mut self) -> Result<i64, CodecError> {
+        let number = self.varint()?;
+        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
+
     /// A count or length of at most `limit`; `what` names the field in the error.
     ///
     /// # Errors
@@ -212,6 +226,16 @@ impl<'a> Reader<'a> {
     /// Those of [`Reader::bytes`], and [`CodecError::Text`].
     pub fn text(&mut self, what: &'static str, limit: usize) -> Result<&'a str, CodecError> {
         std::str::from_utf8(self.bytes(what, limit)?).map_err(|_| CodecError::Text)
+    }
+
+    /// The bytes up to the next `end`, which is taken off too.
+    ///
+    /// # Errors
+    /// [`CodecError::Short`] when there is no such byte.
+    pub fn until(&mut self, end: u8) -> Result<&'a [u8], CodecError> {
+        let length = self.rest.iter().position(|byte| *byte == end).ok_or(CodecError::Short)?;
+        let bytes = self.raw(length)?;
+        self.raw(1).map(|_| bytes)
     }
 
     /// How many bytes are left.
@@ -245,11 +269,12 @@ mod tests {
         #[test]
         fn what_is_written_reads_back(number: u64, signed: i64, text: String) {
             let mut writer = Writer::new();
-            writer.varint(number).i64(signed).text(&text);
+            writer.varint(number).i64(signed).zigzag(signed).text(&text);
             let bytes = writer.finish();
             let mut reader = Reader::new(&bytes);
             prop_assert_eq!(reader.varint(), Ok(number));
             prop_assert_eq!(reader.i64(), Ok(signed));
+            prop_assert_eq!(reader.zigzag(), Ok(signed));
             prop_assert_eq!(reader.text("text", usize::MAX), Ok(text.as_str()));
             prop_assert_eq!(reader.end(), Ok(()));
         }

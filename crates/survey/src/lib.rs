@@ -19,6 +19,7 @@ pub mod issue;
 pub mod limits;
 pub mod message;
 pub mod register;
+pub mod replay;
 pub mod role;
 pub mod sealed;
 pub mod shown;
