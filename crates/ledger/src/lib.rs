@@ -13,6 +13,7 @@ pub mod error;
 pub mod leaf;
 pub mod limits;
 pub mod receipt;
+pub mod replay;
 pub mod signature;
 pub mod snapshot;
 pub mod statement;

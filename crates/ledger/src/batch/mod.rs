@@ -150,7 +150,7 @@ impl BatchHeader {
         BatchId(self.digest())
     }
 
-    fn check(self) -> Result<Self, FormatError> {
+    pub(crate) fn check(self) -> Result<Self, FormatError> {
         let contradiction = |why| Err(FormatError::Contradiction(why));
         if self.number == 0 {
             return contradiction("batches are numbered from 1");
