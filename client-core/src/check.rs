@@ -18,7 +18,6 @@ use rusqlite::params;
 use crate::author::Pen;
 use crate::client::Client;
 use crate::edit::Keys;
-use crate::env::random;
 use crate::error::Error;
 use crate::list::{CheckState, ListedCheck};
 use crate::store::document::{self, Place, Stored};
@@ -54,7 +53,7 @@ impl Client {
             let (text, choices) = (check_type.to_owned(), "check_type".to_owned());
             return Err(InputError::Code { key: "check_type".to_owned(), text, choices }.into());
         }
-        let id = CheckId::v7(self.now_since_1970(), random(self.environment())?);
+        let id = CheckId::from_bytes(self.next_founded_id()?);
         let now_ms = self.environment().now_ms().max(0);
         self.author(village, |pen| {
             pen.tx.execute(

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use ruhu_survey::change::ActorId;
+use ruhu_survey::replay::founded_id;
+
 use crate::env::{Environment, random};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -23,6 +26,8 @@ pub struct Client {
     pub(crate) opening: [u8; 8],
     /// When the nonce held came, by the monotonic clock; none when that was not in this run.
     pub(crate) nonce_ms: Option<u64>,
+    /// How many documents this run of the program has founded.
+    founded: u64,
     report: OpenReport,
 }
 
@@ -84,7 +89,7 @@ impl Client {
     fn begin(store: Store, report: OpenReport, environment: Box<dyn Environment>) -> Result<Self, Error> {
         let identity = Identity::load(store.read())?;
         let opening = random(environment.as_ref())?;
-        Ok(Self { store, environment, identity, opening, nonce_ms: None, report })
+        Ok(Self { store, environment, identity, opening, nonce_ms: None, founded: 0, report })
     }
 
     /// What was found besides the store when it was opened.
@@ -99,6 +104,17 @@ impl Client {
     /// [`Error::WrongPassphrase`] when `old` is not the present one, [`Error::PassphraseTooShort`].
     pub fn change_passphrase(&self, old: &str, new: &str) -> Result<(), Error> {
         self.store.change_passphrase(old, new, Cost::default(), self.environment())
+    }
+
+    /// The id of the next document founded here. It derives from the opening, so a sync need not carry it.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`].
+    pub(crate) fn next_founded_id(&mut self) -> Result<[u8; 16], Error> {
+        let actor = ActorId::derive(self.identity()?.device(), self.opening);
+        let id = founded_id(actor, self.founded);
+        self.founded += 1;
+        Ok(id)
     }
 
     pub(crate) fn environment(&self) -> &dyn Environment {

@@ -135,7 +135,7 @@ impl Client {
         household: &NewHousehold,
         members: &[NewMember],
     ) -> Result<HouseholdId, Error> {
-        let id = HouseholdId::v7(self.now_since_1970(), random(self.environment())?);
+        let id = HouseholdId::from_bytes(self.next_founded_id()?);
         let key: Zeroizing<[u8; 64]> = Zeroizing::new(random(self.environment())?);
         self.author(village, |pen| {
             village::found_key(pen.tx, village, id, &key)?;
@@ -189,7 +189,7 @@ impl Client {
     /// [`Error::UnknownHousehold`], [`Error::NotAllowed`] naming what does not fit.
     pub fn open_issue(&mut self, entry: &IssueEntry) -> Result<IssueId, Error> {
         let village = self.stored_household(entry.household)?.village;
-        let id = IssueId::v7(self.now_since_1970(), random(self.environment())?);
+        let id = IssueId::from_bytes(self.next_founded_id()?);
         let new = NewIssue {
             device: self.identity()?.device(),
             household: entry.household,
@@ -229,10 +229,6 @@ impl Client {
     pub(crate) fn stored_household(&self, household: HouseholdId) -> Result<Stored, Error> {
         let found = document::find(self.store.read(), household.into())?;
         found.ok_or(Error::UnknownHousehold(household))
-    }
-
-    pub(crate) fn now_since_1970(&self) -> u64 {
-        u64::try_from(self.environment().now_ms()).unwrap_or(0)
     }
 }
 

@@ -21,6 +21,7 @@ mod problem;
 mod receive;
 mod record;
 mod repair;
+mod replay;
 mod search;
 mod snapshot;
 mod status;

@@ -2,25 +2,30 @@
 //!
 //! One answer's commits are one transaction. Only a log that contradicts what was seen before stops it.
 
+use std::collections::BTreeMap;
+
 use ruhu_ledger::batch::{Anchor, Batch, BatchBody, BatchHeader, change_hash};
 use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
 use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
 use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::replay::{ReplayBatch, ReplayReader};
 use ruhu_ledger::tree::verify_consistency;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::authorise::Author;
 use ruhu_survey::change::{ChangeHash, DocumentId};
 use ruhu_survey::id::VillageId;
-use ruhu_sync::Fingerprint;
 use ruhu_sync::response::{
-    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, VillageKeys, Welcome,
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, VillageKeys,
+    Welcome,
 };
 use ruhu_sync::session::{Commit, PartDone, VillageCommit};
+use ruhu_sync::{Cursor, Fingerprint};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::peer::NEEDS;
+use crate::replay;
 use crate::store::batch::{self, BatchState};
 use crate::store::document::{self, Arrived, ChangeState};
 use crate::store::meta::{self, Fact};
@@ -45,6 +50,9 @@ pub(crate) struct Taken {
     pub(crate) freed: u64,
     /// Villages that are caught up now.
     pub(crate) caught_up: Vec<VillageId>,
+    /// The first feed number of each village that was not understood in the replay stream: it and what
+    /// follows it were left, to be asked for again.
+    pub(crate) raw_wanted: BTreeMap<VillageId, u64>,
 }
 
 /// The taking in of one answer.
@@ -53,12 +61,14 @@ pub(crate) struct Receiver<'a> {
     pub(crate) identity: &'a Identity,
     now_ms: i64,
     pub(crate) bench: Workbench<'a>,
+    stream: ReplayReader,
     pub(crate) taken: Taken,
 }
 
 impl<'a> Receiver<'a> {
-    pub(crate) fn new(tx: &'a Transaction<'a>, identity: &'a Identity, now_ms: i64) -> Self {
-        Self { tx, identity, now_ms, bench: Workbench::new(tx), taken: Taken::default() }
+    pub(crate) fn new(tx: &'a Transaction<'a>, identity: &'a Identity, now_ms: i64) -> Result<Self, Error> {
+        let stream = ReplayReader::new(replay::start(tx, identity)?);
+        Ok(Self { tx, identity, now_ms, bench: Workbench::new(tx), stream, taken: Taken::default() })
     }
 
     /// Takes in all commits of one answer.
@@ -77,7 +87,8 @@ impl<'a> Receiver<'a> {
         self.retry_needing()?;
         self.bench.finish()?;
         for part in parts {
-            village_part(self.tx, part, self.now_ms, &mut self.taken)?;
+            let left = self.taken.raw_wanted.get(&part.village).copied();
+            village_part(self.tx, part, left, self.now_ms, &mut self.taken)?;
         }
         Ok(self.taken)
     }
@@ -93,7 +104,10 @@ impl<'a> Receiver<'a> {
             Commit::Certificate(certificate) => self.certificate(certificate),
             Commit::Revocation(revocation) => self.revocation(revocation),
             Commit::Keys(keys) => self.keys(keys),
+            Commit::Relayed(relayed) if self.is_left(relayed.village, relayed.sequence) => Ok(()),
             Commit::Relayed(relayed) => self.relayed(relayed),
+            Commit::Replay(relayed) => self.replayed(relayed),
+            Commit::Decision(decision) if self.is_left(decision.village, decision.sequence) => Ok(()),
             Commit::Decision(decision) => self.decision(decision),
             Commit::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
             Commit::VectorWanted(village) => village::forget_cursor(self.tx, *village),
@@ -226,6 +240,8 @@ impl<'a> Receiver<'a> {
         let state = match problem.outcome {
             ProblemOutcome::Staged { .. } => BatchState::Sent,
             ProblemOutcome::Rejected => BatchState::TurnedAway,
+            // It names no batch: the session sends it again, raw.
+            ProblemOutcome::RawWanted { .. } => return Ok(()),
         };
         if state == BatchState::TurnedAway {
             self.turned_away(&problem.batch, &problem.code)?;
@@ -287,6 +303,44 @@ impl<'a> Receiver<'a> {
                 self.put_aside("batch", code, &subject, &relayed.batch)
             }
         }
+    }
+
+    /// Whether something of a village's feed comes after what was left in the replay stream.
+    fn is_left(&self, village: VillageId, sequence: u64) -> bool {
+        self.taken.raw_wanted.get(&village).is_some_and(|left| *left <= sequence)
+    }
+
+    /// Takes in a batch of the replay stream, or leaves it and all that follows it in the feed.
+    ///
+    /// What is put together is taken in as if it had come raw; only where nothing fits is it left.
+    fn replayed(&mut self, relayed: &RelayedReplay) -> Result<(), Error> {
+        let read = self.stream.batch(&relayed.bytes, true).ok();
+        if self.is_left(relayed.village, relayed.sequence) {
+            return Ok(());
+        }
+        let whole = match read {
+            Some(read) => self.whole(relayed, &read)?,
+            None => None,
+        };
+        match whole {
+            Some(whole) => self.relayed(&whole),
+            None => {
+                self.taken.raw_wanted.insert(relayed.village, relayed.sequence);
+                Ok(())
+            }
+        }
+    }
+
+    /// The batch and its receipt as they would have come raw, when they verify.
+    fn whole(&self, relayed: &RelayedReplay, read: &ReplayBatch) -> Result<Option<Relayed>, Error> {
+        let (village, sequence) = (relayed.village, relayed.sequence);
+        let Ok(batch) = replay::put_together(self.tx, &self.bench, self.identity, village, read)? else {
+            return Ok(None);
+        };
+        let Some(receipt) = &read.receipt else { return Ok(None) };
+        let receipt = receipt.complete(batch.id(), usize::from(batch.header.count));
+        let genuine = receipt.verify(&self.identity.server_key).is_ok();
+        Ok(genuine.then(|| Relayed { village, sequence, batch: batch.to_bytes(), receipt }))
     }
 
     /// Verifies a relayed batch: the server's receipt, the author's certificate, the signature, the body.
@@ -475,14 +529,20 @@ fn continues(held: &Anchor, new: &Checkpoint, proof: &[[u8; 32]]) -> bool {
     }
 }
 
-/// Moves a village's cursor, and compares fingerprints where the feed is given to its end.
+/// Moves a village's cursor, not beyond what was left, and compares fingerprints where the feed is given to its end.
 fn village_part(
     tx: &Transaction<'_>,
     part: &VillageCommit,
+    left: Option<u64>,
     now_ms: i64,
     taken: &mut Taken,
 ) -> Result<(), Error> {
-    village::move_cursor(tx, part.village, part.cursor)?;
+    let last = left.map_or(u64::MAX, |left| left.saturating_sub(1));
+    let cursor = Cursor { number: part.cursor.number.min(last), ..part.cursor };
+    village::move_cursor(tx, part.village, cursor)?;
+    if left.is_some() {
+        return Ok(());
+    }
     let Some(PartDone { fingerprint, more: false }) = part.done else { return Ok(()) };
     let mut own = Fingerprint::from_value(snapshot::left_out_sum(tx, part.village)?);
     document::accepted(tx, part.village)?.iter().for_each(|hash| own.add(hash));

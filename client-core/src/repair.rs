@@ -235,7 +235,7 @@ impl Client {
         let identity = self.identity()?.clone();
         let now_ms = self.environment().now_ms();
         let (taken, mended) = self.store.write(|tx| {
-            let done = Receiver::new(tx, &identity, now_ms).mend(village, frames, wanted)?;
+            let done = Receiver::new(tx, &identity, now_ms)?.mend(village, frames, wanted)?;
             for token in &done.1.documents {
                 snapshot::strike_out(tx, village, *token)?;
             }

@@ -241,7 +241,7 @@ impl Client {
             }
         };
         let taken = self.store.write(|tx| {
-            let taken = Receiver::new(tx, &identity, now_ms).take_snapshot(village, &content)?;
+            let taken = Receiver::new(tx, &identity, now_ms)?.take_snapshot(village, &content)?;
             let said = &sealed.statement.statement;
             village::move_cursor(tx, village, Cursor { epoch: said.epoch, number: said.number })?;
             snapshot::settle(tx, row, SnapshotState::TakenIn)?;

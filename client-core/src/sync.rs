@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::exchange::{Moved, nonce_is_unknown};
 use crate::problem::{code, refusal};
 use crate::receive::{Receiver, Taken};
+use crate::replay::Outgoing;
 use crate::store::batch::{self, DOCUMENT_SCHEMA, Seal};
 use crate::store::meta::{self, Fact};
 use crate::store::repair::Repair;
@@ -207,6 +208,9 @@ impl Client {
                 Step::Store(commits) => {
                     let taken = self.take_in(&commits)?;
                     tally.add(&taken);
+                    for (village, sequence) in &taken.raw_wanted {
+                        session.want_raw(*village, *sequence);
+                    }
                     session.stored();
                     progress(tally.progress);
                 }
@@ -292,14 +296,16 @@ impl Client {
                 deployment: identity.certificate.deployment,
                 device: identity.device(),
                 schema: DOCUMENT_SCHEMA,
+                replay: plan.replay,
                 checkpoint_size: anchor.size,
             };
             let key = |household| village::key_bytes(tx, household).map(KeyBytes);
-            let bytes = |id| {
+            let mut outgoing = Outgoing::new(tx, &identity)?;
+            let frame = |id, raw| {
                 batch::mark_sent(tx, &id)?;
-                batch::bytes(tx, &id)
+                outgoing.frame(id, raw)
             };
-            Ok((encode_all(&plan.frames(hello, key, bytes)?), anchor.size))
+            Ok((encode_all(&plan.frames(hello, key, frame)?), anchor.size))
         })
     }
 
@@ -315,7 +321,7 @@ impl Client {
                     batch::seal(tx, &identity, village.id, environment, Seal::All)?;
                 }
             }
-            Receiver::new(tx, &identity, now_ms).take(commits)
+            Receiver::new(tx, &identity, now_ms)?.take(commits)
         });
         if let Err(Error::LogInconsistent) = &taken {
             self.halt(commits, now_ms)?;

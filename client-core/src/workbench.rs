@@ -72,6 +72,11 @@ impl<'a> Workbench<'a> {
         }
     }
 
+    /// A document that was loaded or changed in this transaction.
+    pub(crate) fn in_hand(&self, village: VillageId, id: DocumentId) -> Option<&Stored> {
+        self.documents.get(&(village, id))
+    }
+
     /// Judges a foreign change as every receiver does, and applies it when it passes.
     ///
     /// # Errors

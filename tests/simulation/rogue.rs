@@ -217,6 +217,7 @@ impl Rogue {
             deployment: start.deployment,
             device,
             schema: 1,
+            replay: false,
             checkpoint_size: 0,
         };
         let query = VillageQuery { village: VILLAGE, cursor: None, keys_given: 0, vector: BTreeSet::new() };

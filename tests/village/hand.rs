@@ -153,6 +153,7 @@ impl Hand {
             deployment: self.certificate.deployment,
             device: self.certificate.device(),
             schema: 1,
+            replay: false,
             checkpoint_size: 0,
         }
     }

@@ -11,7 +11,7 @@ use ruhu_survey::household::{Because, Input};
 use crate::private::{device, wait};
 use crate::world::{World, village_of};
 
-const HOUSEHOLDS: usize = 24;
+const HOUSEHOLDS: usize = 120;
 /// So slow that a week takes several times what a connection lasts.
 const WEAK: Shape = Shape {
     up_bits: 16_000,

@@ -159,7 +159,7 @@ impl Client {
     pub(crate) fn take_frames(&mut self, frames: &[PeerFrame]) -> Result<Carried, Error> {
         let identity = self.identity()?.clone();
         let now_ms = self.environment().now_ms();
-        let carried = self.store.write(|tx| Receiver::new(tx, &identity, now_ms).take_carried(frames))?;
+        let carried = self.store.write(|tx| Receiver::new(tx, &identity, now_ms)?.take_carried(frames))?;
         self.reload_identity()?;
         Ok(carried)
     }

@@ -10,6 +10,7 @@ pub(crate) mod document;
 pub(crate) mod draft;
 pub(crate) mod meta;
 pub(crate) mod repair;
+pub(crate) mod names;
 pub(crate) mod rows;
 pub(crate) mod set_aside;
 pub(crate) mod snapshot;
@@ -32,6 +33,7 @@ const MIGRATIONS: Migrations = Migrations(&[
     ("002_thrift", include_str!("../../../schemas/sql/client/002_thrift.sql")),
     ("003_staged", include_str!("../../../schemas/sql/client/003_staged.sql")),
     ("004_snapshots", include_str!("../../../schemas/sql/client/004_snapshots.sql")),
+    ("005_replay", include_str!("../../../schemas/sql/client/005_replay.sql")),
 ]);
 
 /// What was found when a store was opened, besides the store.

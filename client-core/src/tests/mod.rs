@@ -8,7 +8,9 @@ mod repairing;
 mod resuming;
 mod server;
 mod snapshots;
+mod shelf;
 mod syncing;
+mod week;
 mod working;
 
 use std::future::Future;

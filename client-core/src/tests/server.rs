@@ -1,20 +1,23 @@
 //! A server in memory: it enrols, receipts, relays and signs checkpoints as a real one does, and can be
 //! told to misbehave.
 
+mod replay;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ruhu_ledger::batch::{Batch, BatchId, change_hash};
+use ruhu_ledger::batch::{Anchor, Batch, BatchId, change_hash};
 use ruhu_ledger::certificate::{
     Certificate, CertificateKind, Revocation, SignedCertificate, SignedRevocation,
 };
 use ruhu_ledger::checkpoint::Checkpoint;
 use ruhu_ledger::decision::{Decision, SignedDecision};
 use ruhu_ledger::receipt::{Receipt, SignedReceipt};
+use ruhu_ledger::replay::{ReplayReader, ReplayWriter, StreamStart};
 use ruhu_ledger::signature::{PublicKey, SecretKey};
-use ruhu_ledger::tree::{Hash, Nodes, consistency_proof, root_of};
+use ruhu_ledger::tree::{EMPTY_ROOT, Hash, Nodes, consistency_proof, root_of};
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::ChangeHash;
 use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
@@ -22,11 +25,15 @@ use ruhu_survey::role::Role;
 use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest};
 use ruhu_sync::frame::decode_all;
 use ruhu_sync::request::{Hello, VillageQuery};
-use ruhu_sync::response::{CheckpointFrame, Relayed, RelayedDecision, VillageDone, VillageKeys, Welcome};
+use ruhu_sync::response::{
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, VillageDone,
+    VillageKeys, Welcome,
+};
 use ruhu_sync::snapshot::Sealed;
 use ruhu_sync::{Cursor, Fingerprint, KeyBytes, PROTOCOL_VERSION, RequestFrame, ResponseFrame, encode_all};
 use sha2::{Digest, Sha256};
 
+use super::shelf::Shelf;
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
 /// What the server is to do wrong.
@@ -64,6 +71,10 @@ pub(super) enum Fault {
     DamagesBatches,
     /// Says another fingerprint.
     Miscounts,
+    /// Understands no replay stream.
+    WantsRaw,
+    /// Spoils the replay stream of its answer.
+    SpoilsTheStream,
 }
 
 /// One item of a village's feed.
@@ -104,6 +115,9 @@ pub(super) struct State {
     pub(super) invents_document: bool,
     /// Says another fingerprint, always.
     pub(super) miscounts: bool,
+    shelves: BTreeMap<VillageId, Shelf>,
+    /// How many batches came in replay streams and were understood.
+    replayed: usize,
 }
 
 /// The server.
@@ -220,6 +234,11 @@ impl FakeServer {
     /// Whether everything that it was told to do wrong was done.
     pub(super) fn has_no_faults_left(&self) -> bool {
         self.state.lock().unwrap().faults.is_empty()
+    }
+
+    /// How many batches came in replay streams and were understood.
+    pub(super) fn replayed(&self) -> usize {
+        self.state.lock().unwrap().replayed
     }
 
     pub(super) fn keys(&self) -> usize {
@@ -366,6 +385,7 @@ impl FakeServer {
             server_time_ms: 1_750_000_000_000,
             schema: 1,
         })];
+        let (mut stream, mut place) = (None, 0);
         for frame in decode_all::<RequestFrame>(body).unwrap() {
             match frame {
                 RequestFrame::Hello(said) => hello = Some(said),
@@ -374,15 +394,27 @@ impl FakeServer {
                     state.keys.insert(key.household, key.key);
                     answers.push(ResponseFrame::KeysHeld([key.household].into()));
                 }
-                RequestFrame::Batch(bytes) => answers.push(self.take(&mut state, &bytes, fault)),
+                RequestFrame::Batch(bytes) => {
+                    answers.push(self.take(&mut state, &bytes, fault));
+                    place += 1;
+                }
+                RequestFrame::Replay(bytes) => {
+                    let stream = stream.get_or_insert_with(|| {
+                        ReplayReader::new(self.stream_start(&state, hello.as_ref().unwrap()))
+                    });
+                    let village = queries.last().unwrap().village;
+                    answers.push(self.replay(&mut state, stream, &bytes, (village, place), fault));
+                    place += 1;
+                }
             }
         }
         let hello = hello.unwrap();
         let certificates = state.older.iter().chain(state.certificates.values());
         answers.extend(certificates.cloned().map(ResponseFrame::Certificate));
         answers.extend(state.revocations.iter().cloned().map(ResponseFrame::Revocation));
+        let mut writer = ReplayWriter::new(&self.stream_start(&state, &hello)).unwrap();
         for query in &queries {
-            self.relay(&state, &hello, query, fault, &mut answers);
+            self.relay(&state, &hello, query, fault, (&mut writer, &mut answers));
         }
         answers.push(self.checkpoint(&state, &hello, fault));
         answers.push(ResponseFrame::Bye);
@@ -412,6 +444,7 @@ impl FakeServer {
             verdicts.push(verdict);
         }
         state.refuse_next = None;
+        state.shelves.entry(batch.header.village).or_default().take(&batch, &verdicts);
         let receipt = Receipt {
             epoch: self.epoch(),
             batch: batch.id(),
@@ -439,7 +472,7 @@ impl FakeServer {
         hello: &Hello,
         query: &VillageQuery,
         fault: Option<Fault>,
-        answers: &mut Vec<ResponseFrame>,
+        (writer, answers): (&mut ReplayWriter, &mut Vec<ResponseFrame>),
     ) {
         let village = query.village;
         answers.push(ResponseFrame::VillageKeys(VillageKeys {
@@ -450,11 +483,28 @@ impl FakeServer {
         }));
         let from = query.cursor.map_or(0, |cursor| cursor.number);
         let feed = state.feeds.get(&village).map_or(&[][..], Vec::as_slice);
+        let batches = |place: usize| {
+            feed[..place].iter().filter(|item| matches!(item, Item::Batch { .. })).count() as u64
+        };
         for (place, item) in feed.iter().enumerate().skip(usize::try_from(from).unwrap()) {
             let sequence = place as u64 + 1;
             match item {
                 Item::Batch { device, .. } if *device == hello.device => {}
                 Item::Batch { bytes, receipt, .. } => {
+                    let shelf = state
+                        .shelves
+                        .get(&village)
+                        .filter(|_| hello.replay && fault != Some(Fault::DamagesBatches));
+                    let read = Batch::from_bytes(bytes).unwrap();
+                    let written =
+                        shelf.and_then(|shelf| shelf.written(&read, receipt, batches(place), writer));
+                    if let Some(mut bytes) = written {
+                        if fault == Some(Fault::SpoilsTheStream) {
+                            *bytes.last_mut().unwrap() ^= 1;
+                        }
+                        answers.push(ResponseFrame::Replay(RelayedReplay { village, sequence, bytes }));
+                        continue;
+                    }
                     let mut batch = bytes.clone();
                     if fault == Some(Fault::DamagesBatches) {
                         *batch.last_mut().unwrap() ^= 1;

@@ -449,3 +449,54 @@ fn a_device_that_is_not_enrolled_says_so() {
     now(client.enrol(&invitation, "tablet", &mut |_| true, &server)).unwrap();
     assert_eq!(client.villages().unwrap().len(), 2);
 }
+
+#[test]
+fn batches_travel_in_replay_streams_both_ways() {
+    let server = FakeServer::new();
+    let village = village(&server);
+    let (mut one, mut two) = (Tablet::enrolled(&server, 1), Tablet::enrolled(&server, 2));
+    for (round, text) in ["甲", "乙", "丙"].into_iter().enumerate() {
+        for household in 0..30 {
+            put(&mut one, village, HouseholdId::from_bytes([household; 16]), "remarks", text);
+        }
+        put(&mut two, village, HOUSEHOLD, "remarks", text);
+        for report in [one.sync(&server), two.sync(&server), one.sync(&server)] {
+            assert_eq!((&report.outcome, report.set_aside), (&SyncOutcome::Complete, 0));
+            assert!(report.mismatched.is_empty());
+        }
+        assert_eq!(server.replayed(), 2 * (round + 1));
+    }
+    let household = HouseholdId::from_bytes([7; 16]);
+    assert_eq!(values(&two, village, household, "remarks"), ["丙"]);
+}
+
+#[test]
+fn what_the_server_does_not_understand_is_sent_raw_in_the_same_sync() {
+    let server = FakeServer::new();
+    let village = village(&server);
+    let mut tablet = Tablet::enrolled(&server, 1);
+    put(&mut tablet, village, HOUSEHOLD, "remarks", "甲");
+    server.faults(&[Fault::WantsRaw]);
+    let report = tablet.sync(&server);
+    assert_eq!((&report.outcome, report.progress.receipts, report.waiting), (&SyncOutcome::Complete, 1, 0));
+    assert_eq!((server.replayed(), server.accepted(village)), (0, 1));
+    put(&mut tablet, village, HOUSEHOLD, "remarks", "乙");
+    tablet.sync(&server);
+    assert_eq!(server.replayed(), 1, "the next sync tries the stream again");
+}
+
+#[test]
+fn a_relayed_stream_that_is_spoilt_is_asked_for_again_raw() {
+    let server = FakeServer::new();
+    let village = village(&server);
+    let (mut writer, mut reader) = (Tablet::enrolled(&server, 1), Tablet::enrolled(&server, 2));
+    for number in 0..5 {
+        put(&mut writer, village, HouseholdId::from_bytes([number; 16]), "remarks", "甲");
+        writer.sync(&server);
+    }
+    server.faults(&[Fault::SpoilsTheStream]);
+    let report = reader.sync(&server);
+    assert_eq!((&report.outcome, report.set_aside), (&SyncOutcome::Complete, 0));
+    assert_eq!((report.progress.relayed, report.mismatched.len()), (5, 0));
+    assert_eq!(values(&reader, village, HouseholdId::from_bytes([4; 16]), "remarks"), ["甲"]);
+}

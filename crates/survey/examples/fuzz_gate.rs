@@ -1,10 +1,12 @@
 //! Feeds hostile (or honest) changes to the gate and prints what became of them.
 //!
 //! `fuzz_gate --cases 1000000 --seed 1` mutates honest changes; `fuzz_gate honest --cases 100000 --seed 1`
-//! lets honest ones through. The exit code is 1 when a panic, a torn belt or a refused honest change shows.
+//! lets honest ones through; `fuzz_gate replay …` spoils batches of replay streams. The exit code is 1 when a panic, a torn belt or a refused honest change shows.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a fuzzer may end at the first surprise")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small random numbers")]
 
+#[path = "../tests/batches/mod.rs"]
+mod batches;
 #[path = "../tests/history/mod.rs"]
 mod history;
 #[path = "../tests/mutate/mod.rs"]
@@ -55,6 +57,33 @@ fn hostile(cases: u64, seed: u64) -> bool {
     tally.belt_failures.is_empty() && tally.panics == 0
 }
 
+/// Hostile batches of replay streams: reader, builder, gate, belt.
+fn replay(cases: u64, seed: u64) -> bool {
+    batches::hostile::hostile(1_000, seed); // warm, so that the memory of the code itself is not counted
+    let before = memory_peak_kib();
+    let tally = batches::hostile::hostile(cases, seed);
+    row("hostile batches", tally.cases);
+    row("built as the honest one", tally.identical);
+    for (kind, count) in &tally.refused {
+        row(&format!("refused: {kind}"), count);
+    }
+    row("changes built", tally.built);
+    row("changes accepted", tally.accepted);
+    for (kind, count) in &tally.turned_away {
+        row(&format!("turned away: {kind}"), count);
+    }
+    row("belt failures", tally.belt_failures.len());
+    row("panics", tally.panics);
+    row("mean us", format!("{:.2}", mean_us(tally.total, tally.cases)));
+    row("worst us", tally.worst.as_micros());
+    row("memory peak before, KiB", before);
+    row("memory peak after, KiB", memory_peak_kib());
+    for failure in tally.belt_failures.iter().take(10) {
+        println!("{failure}");
+    }
+    tally.belt_failures.is_empty() && tally.panics == 0
+}
+
 fn honest(cases: u64, seed: u64) -> bool {
     let tally = mutate::honest(cases, seed);
     row("honest changes", tally.changes);
@@ -70,6 +99,10 @@ fn honest(cases: u64, seed: u64) -> bool {
 fn main() -> ExitCode {
     let (cases, seed) = (argument("--cases", 100_000), argument("--seed", 1));
     let mode = std::env::args().nth(1);
-    let good = if mode.as_deref() == Some("honest") { honest(cases, seed) } else { hostile(cases, seed) };
+    let good = match mode.as_deref() {
+        Some("honest") => honest(cases, seed),
+        Some("replay") => replay(cases, seed),
+        _ => hostile(cases, seed),
+    };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,7 +1,7 @@
 //! Laws of replay: a batch that is spelled, laid out in columns, read and built is the same batch; and a
 //! receiver that lacks something says so.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may end at the first surprise")]
-#![expect(clippy::cast_possible_wrap, reason = "small random numbers")]
+#![expect(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "small random numbers")]
 
 #[expect(dead_code, reason = "the generator of numbers is used, the histories are not")]
 mod history;
@@ -118,4 +118,12 @@ fn a_batch_that_cannot_be_built_leaves_the_tables_as_the_senders() {
         store.take(sent);
     }
     assert!(failed > 10, "{failed}");
+}
+
+#[test]
+fn hostile_batches_never_panic_nor_make_a_document_unloadable() {
+    let tally = batches::hostile::hostile(2_000, 7);
+    assert_eq!((tally.panics, tally.belt_failures.len()), (0, 0), "{tally:?}");
+    let refused: u64 = tally.refused.values().sum();
+    assert!(refused > 500 && tally.accepted > 500, "{tally:?}");
 }

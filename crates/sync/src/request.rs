@@ -17,6 +17,7 @@ const HELLO: u8 = 0x01;
 const VILLAGE: u8 = 0x02;
 const KEY: u8 = 0x03;
 const BATCH: u8 = 0x04;
+const REPLAY: u8 = 0x05;
 
 /// A frame of a request. They come in this order: one hello, then per village its village frame, its
 /// keys, its batches.
@@ -30,6 +31,9 @@ pub enum RequestFrame {
     Key(HouseholdKeyFrame),
     /// A signed batch of the village opened last, as `ruhu_ledger::batch::Batch` writes it.
     Batch(Vec<u8>),
+    /// The next piece of the request's replay stream: a batch of the village opened last, as
+    /// `ruhu_ledger::replay::ReplayWriter` writes it.
+    Replay(Vec<u8>),
 }
 
 /// Who asks, and how much of the server's log it has verified.
@@ -43,6 +47,8 @@ pub struct Hello {
     pub device: DeviceId,
     /// The newest document schema that the device understands.
     pub schema: u16,
+    /// Whether batches may be relayed to it as a replay stream.
+    pub replay: bool,
     /// The size of the newest checkpoint that the device has stored, in leaves; 0 for none.
     pub checkpoint_size: u64,
 }
@@ -90,6 +96,7 @@ impl Frame for RequestFrame {
             VILLAGE => ("village", 64 + TIPS_PER_VILLAGE * 30),
             KEY => ("key", 80),
             BATCH => ("batch", BATCH_BYTES_MAX),
+            REPLAY => ("replay batch", BATCH_BYTES_MAX),
             _ => return None,
         };
         Some(Shape { name, bytes_max })
@@ -114,6 +121,10 @@ impl Frame for RequestFrame {
                 writer.raw(bytes);
                 BATCH
             }
+            Self::Replay(bytes) => {
+                writer.raw(bytes);
+                REPLAY
+            }
         };
         (tag, writer.finish())
     }
@@ -128,6 +139,7 @@ impl Frame for RequestFrame {
                 key: KeyBytes(reader.array()?),
             }),
             BATCH => Self::Batch(reader.raw(payload.len())?.to_vec()),
+            REPLAY => Self::Replay(reader.raw(payload.len())?.to_vec()),
             _ => return Err(CodecError::Unknown("the tag of a request frame").into()),
         };
         reader.end()?;
@@ -139,7 +151,7 @@ impl Frame for RequestFrame {
             Self::Hello(_) => order.hello(),
             Self::Village(query) => order.village(query.village),
             Self::Key(_) => order.key(),
-            Self::Batch(_) => order.batch(),
+            Self::Batch(_) | Self::Replay(_) => order.batch(),
         }
     }
 }
@@ -147,7 +159,7 @@ impl Frame for RequestFrame {
 impl Hello {
     fn write(&self, writer: &mut Writer) {
         writer.u16(self.protocol).raw(self.deployment.as_bytes()).raw(self.device.as_bytes());
-        writer.u16(self.schema).varint(self.checkpoint_size);
+        writer.u16(self.schema).u8(u8::from(self.replay)).varint(self.checkpoint_size);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
@@ -158,6 +170,11 @@ impl Hello {
             deployment: DeploymentId::from_bytes(reader.array()?),
             device: DeviceId::from_bytes(reader.array()?),
             schema: reader.u16()?,
+            replay: match reader.u8()? {
+                0 => false,
+                1 => true,
+                _ => return Err(CodecError::Unknown("whether a device takes a replay stream").into()),
+            },
             checkpoint_size: reader.varint()?,
         })
     }

@@ -32,6 +32,7 @@ const CHECKPOINT: u8 = 0x4a;
 const VILLAGE_DONE: u8 = 0x4b;
 const BYE: u8 = 0x4c;
 const KEYS_HELD: u8 = 0x4d;
+const RELAYED_REPLAY: u8 = 0x4e;
 const VECTOR_WANTED: u8 = 0x50;
 
 /// A frame of a response: first a welcome (or one refusal and nothing else), last a bye.
@@ -57,6 +58,8 @@ pub enum ResponseFrame {
     VillageKeys(VillageKeys),
     /// A batch that the device lacks.
     Relayed(Relayed),
+    /// A batch that the device lacks, in the answer's replay stream.
+    Replay(RelayedReplay),
     /// What became of a change later on.
     Decision(RelayedDecision),
     /// A newer checkpoint of the log.
@@ -107,6 +110,11 @@ pub enum ProblemOutcome {
     },
     /// Sending it again will not help.
     Rejected,
+    /// It came in the replay stream and is not understood: send it raw. What its id is cannot be told.
+    RawWanted {
+        /// Its place among the batches of the request, from 0.
+        place: u64,
+    },
 }
 
 /// Keys of one village that the device was not given before.
@@ -136,6 +144,17 @@ pub struct Relayed {
     pub batch: Vec<u8>,
     /// The server's receipt for it.
     pub receipt: SignedReceipt,
+}
+
+/// A batch that the device lacks, as a piece of the answer's replay stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayedReplay {
+    /// The village.
+    pub village: VillageId,
+    /// Its number in the server's feed of the village.
+    pub sequence: u64,
+    /// The batch and its receipt, as `ruhu_ledger::replay::ReplayWriter` writes them.
+    pub bytes: Vec<u8>,
 }
 
 /// A decision in the feed of a village.
@@ -193,6 +212,7 @@ impl Frame for ResponseFrame {
             REVOCATION => ("revocation", REVOCATION_BYTES_MAX),
             VILLAGE_KEYS => ("village keys", 64 + KEYS_PER_FRAME * 80),
             RELAYED => ("relayed batch", 64 + BATCH_BYTES_MAX + RECEIPT_BYTES_MAX),
+            RELAYED_REPLAY => ("relayed replay batch", 64 + BATCH_BYTES_MAX),
             DECISION => ("decision", 64 + DECISION_BYTES_MAX),
             CHECKPOINT => ("checkpoint", 64 + NOTE_BYTES_MAX + CONSISTENCY_HASHES_MAX * 32),
             VILLAGE_DONE => ("village done", 64),
@@ -221,6 +241,7 @@ impl Frame for ResponseFrame {
             REVOCATION => Self::Revocation(SignedRevocation::from_bytes(reader.raw(payload.len())?)?),
             VILLAGE_KEYS => Self::VillageKeys(VillageKeys::read(&mut reader)?),
             RELAYED => Self::Relayed(Relayed::read(&mut reader)?),
+            RELAYED_REPLAY => Self::Replay(RelayedReplay::read(&mut reader)?),
             DECISION => Self::Decision(RelayedDecision::read(&mut reader)?),
             CHECKPOINT => Self::Checkpoint(CheckpointFrame::read(&mut reader)?),
             VILLAGE_DONE => Self::VillageDone(VillageDone::read(&mut reader)?),
@@ -272,6 +293,7 @@ impl ResponseFrame {
             }
             Self::VillageKeys(keys) => keys.write(writer),
             Self::Relayed(relayed) => relayed.write(writer),
+            Self::Replay(relayed) => relayed.write(writer),
             Self::Decision(decision) => decision.write(writer),
             Self::Checkpoint(checkpoint) => checkpoint.write(writer),
             Self::VillageDone(done) => done.write(writer),
@@ -330,6 +352,7 @@ impl BatchProblem {
         match self.outcome {
             ProblemOutcome::Staged { expected } => writer.u8(1).varint(expected),
             ProblemOutcome::Rejected => writer.u8(2),
+            ProblemOutcome::RawWanted { place } => writer.u8(3).varint(place),
         };
         BATCH_PROBLEM
     }
@@ -342,6 +365,7 @@ impl BatchProblem {
             outcome: match reader.u8()? {
                 1 => ProblemOutcome::Staged { expected: reader.varint()? },
                 2 => ProblemOutcome::Rejected,
+                3 => ProblemOutcome::RawWanted { place: reader.varint()? },
                 _ => return Err(CodecError::Unknown("the outcome of a batch").into()),
             },
         })
@@ -407,6 +431,21 @@ impl Relayed {
             sequence: reader.varint()?,
             batch: reader.bytes("a batch", BATCH_BYTES_MAX)?.to_vec(),
             receipt: SignedReceipt::from_bytes(reader.raw(reader.left())?)?,
+        })
+    }
+}
+
+impl RelayedReplay {
+    fn write(&self, writer: &mut Writer) -> u8 {
+        writer.raw(self.village.as_bytes()).varint(self.sequence).raw(&self.bytes);
+        RELAYED_REPLAY
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
+        Ok(Self {
+            village: VillageId::from_bytes(reader.array()?),
+            sequence: reader.varint()?,
+            bytes: reader.raw(reader.left())?.to_vec(),
         })
     }
 }

@@ -19,8 +19,8 @@ use crate::key_bytes::KeyBytes;
 use crate::protocol::{PROTOCOL_VERSION, Refused, Side};
 use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
 use crate::response::{
-    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, ResponseFrame, VillageDone,
-    VillageKeys, Welcome,
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, ResponseFrame,
+    VillageDone, VillageKeys, Welcome,
 };
 use crate::vector::{ChainTip, Cursor};
 
@@ -102,6 +102,7 @@ pub(crate) fn hello() -> Hello {
         deployment: DEPLOYMENT,
         device: device(1),
         schema: 1,
+        replay: true,
         checkpoint_size: 300,
     }
 }
@@ -141,6 +142,7 @@ pub(crate) fn request() -> Vec<(&'static str, RequestFrame)> {
         ("village", RequestFrame::Village(query())),
         ("key", RequestFrame::Key(key)),
         ("batch", RequestFrame::Batch(b"any bytes: a session does not look inside".to_vec())),
+        ("replay", RequestFrame::Replay(b"any bytes: a session does not look inside".to_vec())),
     ]
 }
 
@@ -161,12 +163,20 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
         ("receipt", F::Receipt(receipt(batch_id(0x11), 40))),
         ("batch_staged", F::BatchProblem(staged)),
         ("batch_rejected", F::BatchProblem(problem(batch_id(0x13), ProblemOutcome::Rejected))),
+        (
+            "batch_raw_wanted",
+            F::BatchProblem(problem(BatchId([0; 32]), ProblemOutcome::RawWanted { place: 5 })),
+        ),
         ("keys_held", F::KeysHeld([household(0x71), household(0x72)].into())),
         ("certificate", F::Certificate(certificate())),
         ("revocation", F::Revocation(revocation())),
         ("village_keys_first", F::VillageKeys(first_keys)),
         ("village_keys", F::VillageKeys(keys)),
         ("relayed", F::Relayed(relayed)),
+        (
+            "relayed_replay",
+            F::Replay(RelayedReplay { village: VILLAGE, sequence: 1_002, bytes: b"any bytes".to_vec() }),
+        ),
         (
             "decision",
             F::Decision(RelayedDecision { village: VILLAGE, sequence: 1_002, decision: decision() }),

@@ -16,6 +16,9 @@ pub(crate) struct Fuzz {
     /// Sends honest changes instead, none of which may be refused
     #[arg(long)]
     honest: bool,
+    /// Spoils batches of replay streams instead, and throws them at the reader, the builder and the gate
+    #[arg(long, conflicts_with = "honest")]
+    replay: bool,
 }
 
 /// Runs the gate's fuzzing example and prints its table.
@@ -24,5 +27,6 @@ pub(crate) fn run_example(fuzz: &Fuzz) -> anyhow::Result<()> {
     let mut example = cargo(&["run", "--release", "--locked", "--quiet", "--package", "ruhu-survey"]);
     example.args(["--example", "fuzz_gate", "--"]);
     example.args(fuzz.honest.then_some("honest"));
+    example.args(fuzz.replay.then_some("replay"));
     run(example.args(["--cases", &cases, "--seed", &seed]))
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod demo;
+mod dictionary;
 mod fuzz;
 mod link;
 mod power;
@@ -30,6 +31,8 @@ enum Task {
     Test,
     /// Puts a bad link before a server; with `--week` it measures the weekly sync over it
     Link(link::BadLink),
+    /// Trains the dictionary of replay streams and writes it to schemas/wire
+    Dictionary,
     /// Throws hostile changes at the admission gate, in release mode, for as long as wished
     Fuzz(fuzz::Fuzz),
     /// Cuts the power of a server and a device at every moment of a session, in release mode
@@ -58,6 +61,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo(demo) => demo::show(&demo),
         Task::Test => test::run_all(),
         Task::Link(link) => link::run(&link),
+        Task::Dictionary => dictionary::train(),
         Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),
         Task::Power(power) => power::run_example(&power),
         Task::Wasm => wasm::check(),

@@ -16,11 +16,13 @@ CREATE TABLE batch (
     not_before_ms INTEGER,                       -- when the anchored log size was reached, by the server's log
     received_ms   INTEGER,                       -- when the server had it durable, by the server's clock
     problem       TEXT    NOT NULL DEFAULT ''    -- why it was turned away, a stable code
-, above_cursor INTEGER NOT NULL DEFAULT 1, inside INTEGER NOT NULL DEFAULT 0) STRICT;
+, above_cursor INTEGER NOT NULL DEFAULT 1, inside INTEGER NOT NULL DEFAULT 0, roots INTEGER) STRICT;
 
 CREATE INDEX batch_above ON batch (village) WHERE above_cursor = 1;
 
 CREATE INDEX batch_chain ON batch (village, device, number);
+
+CREATE INDEX batch_uncounted ON batch (village, number) WHERE roots IS NULL;
 
 CREATE INDEX batch_waiting ON batch (village, number) WHERE state IN (0, 1);
 
@@ -100,6 +102,17 @@ CREATE TABLE document (
 ) STRICT;
 
 CREATE INDEX document_id ON document (id, kind);
+
+CREATE TABLE document_name (
+    village BLOB    NOT NULL,  -- VillageId
+    device  BLOB    NOT NULL,  -- DeviceId: whose chain
+    number  INTEGER NOT NULL,  -- number of the root; after a fork it may stand for two documents
+    kind    INTEGER NOT NULL,  -- document kind
+    id      BLOB    NOT NULL,  -- 16 bytes
+    PRIMARY KEY (village, device, number, kind, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX document_name_id ON document_name (village, kind, id);
 
 CREATE TABLE draft (
     check_id BLOB    NOT NULL REFERENCES check_row (check_id),

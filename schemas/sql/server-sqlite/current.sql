@@ -148,6 +148,18 @@ CREATE TABLE document (
     UNIQUE (village, kind, document)
 ) STRICT;
 
+CREATE TABLE document_name (
+    village  BLOB    NOT NULL, -- village id
+    device   BLOB    NOT NULL, -- device id: whose chain
+    number   INTEGER NOT NULL, -- the number of the root; after a fork it may stand for two documents
+    kind     INTEGER NOT NULL, -- document kind
+    document BLOB    NOT NULL, -- document id
+    sequence INTEGER NOT NULL, -- feed entry of the batch with the root
+    PRIMARY KEY (village, device, number, kind, document, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX document_name_document ON document_name (village, kind, document, sequence);
+
 CREATE TABLE epoch (
     number     INTEGER NOT NULL PRIMARY KEY, -- 1, 2, 3 …; the highest is the present one
     id         BLOB    NOT NULL UNIQUE,      -- epoch id, 16 bytes
@@ -236,6 +248,11 @@ CREATE TABLE log_node (
     hash       BLOB    NOT NULL, -- 32 bytes
     PRIMARY KEY (level, node_index)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE named_batch (
+    sequence INTEGER NOT NULL PRIMARY KEY, -- the batch's feed entry
+    roots    INTEGER NOT NULL              -- roots in it and in those before it on its branch
+) STRICT;
 
 CREATE TABLE person (
     id         BLOB NOT NULL PRIMARY KEY,  -- the user's id (用户)

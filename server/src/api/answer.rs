@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_ledger::certificate::SignedRevocation;
+use ruhu_ledger::replay::{ReplayWriter, StreamStart};
 use ruhu_survey::id::{DeviceId, HouseholdId, VillageId};
 use ruhu_sync::answer::keys_start;
 use ruhu_sync::limits::{ANSWER_BYTES, KEYS_PER_FRAME};
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{
-    CheckpointFrame, Relayed, RelayedDecision, ResponseFrame, VillageDone, VillageKeys, Welcome,
+    CheckpointFrame, Relayed, RelayedDecision, RelayedReplay, ResponseFrame, VillageDone, VillageKeys,
+    Welcome,
 };
 use ruhu_sync::{KeyBytes, PROTOCOL_VERSION, Refused};
 
@@ -65,7 +67,8 @@ pub(crate) fn answer(
         answer.extend(own_revocation(store, &device)?.map(ResponseFrame::Revocation));
     } else {
         settle_belt(store, now_ms, &keys.signing)?;
-        let mut given = Given { left: ANSWER_BYTES_MAX, ..Given::default() };
+        let stream = stream(store, &device, &hello)?;
+        let mut given = Given { left: ANSWER_BYTES_MAX, stream, ..Given::default() };
         for part in parts {
             give(store, keys, now_ms, part, &mut given, &mut answer)?;
         }
@@ -125,6 +128,8 @@ struct Given {
     certificates: BTreeSet<u64>,
     /// The devices whose revocations are told.
     revocations: BTreeSet<DeviceId>,
+    /// The answer's replay stream, for a device that takes one.
+    stream: Option<ReplayWriter>,
 }
 
 impl Given {
@@ -165,7 +170,7 @@ fn give(
     answer.extend(given.news(&mut relay));
     answer.extend(new_keys);
     for entry in relay.entries {
-        let (bytes, frame) = entry_frame(village, entry);
+        let (bytes, frame) = entry_frame(store, village, entry, given.stream.as_mut())?;
         given.left = given.left.saturating_sub(bytes);
         answer.push(frame);
     }
@@ -196,17 +201,43 @@ fn settled_relay(
     Ok(relay)
 }
 
-pub(super) fn entry_frame(village: VillageId, entry: Entry) -> (u64, ResponseFrame) {
-    match entry {
+/// The replay stream of an answer, when the device takes one.
+fn stream(store: &dyn Store, device: &Device, hello: &Hello) -> Result<Option<ReplayWriter>, StoreError> {
+    if !hello.replay {
+        return Ok(None);
+    }
+    let anchor = store.anchor(hello.checkpoint_size)?;
+    // Without the memory for a compressor the batches are relayed raw.
+    Ok(ReplayWriter::new(&StreamStart { device: device.id, anchor }).ok())
+}
+
+/// An entry as it is given, and the bytes it takes of the answer's room.
+pub(super) fn entry_frame(
+    store: &dyn Store,
+    village: VillageId,
+    entry: Entry,
+    stream: Option<&mut ReplayWriter>,
+) -> Result<(u64, ResponseFrame), StoreError> {
+    Ok(match entry {
         Entry::Batch { sequence, bytes, receipt } => {
-            let relayed = Relayed { village, sequence, batch: bytes, receipt: *receipt };
-            (relayed.batch.len() as u64, ResponseFrame::Relayed(relayed))
+            let room = bytes.len() as u64;
+            let replay = match stream {
+                Some(writer) => store.relay_replay(sequence, writer)?,
+                None => None,
+            };
+            let frame = match replay {
+                Some(bytes) => ResponseFrame::Replay(RelayedReplay { village, sequence, bytes }),
+                None => {
+                    ResponseFrame::Relayed(Relayed { village, sequence, batch: bytes, receipt: *receipt })
+                }
+            };
+            (room, frame)
         }
         Entry::Decision { sequence, decision } => {
             let relayed = RelayedDecision { village, sequence, decision: *decision };
             (relayed.decision.to_bytes().len() as u64, ResponseFrame::Decision(relayed))
         }
-    }
+    })
 }
 
 /// The keys of the village that the device was not given yet, in as many frames as they need.

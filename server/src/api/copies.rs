@@ -171,7 +171,9 @@ fn frames_of(
     let mut frames = vec![welcome(store, now_ms)?];
     frames.extend(relay.certificates.into_iter().map(ResponseFrame::Certificate));
     frames.extend(relay.revocations.into_iter().map(ResponseFrame::Revocation));
-    frames.extend(relay.entries.into_iter().map(|entry| entry_frame(village, entry).1));
+    for entry in relay.entries {
+        frames.push(entry_frame(store, village, entry, None)?.1);
+    }
     let (cursor, fingerprint, more) = (relay.cursor, relay.fingerprint, relay.more);
     frames.push(ResponseFrame::VillageDone(VillageDone { village, cursor, fingerprint, more }));
     frames.push(ResponseFrame::Bye);

@@ -217,6 +217,7 @@ pub(crate) fn hello(tablet: &Tablet) -> RequestFrame {
         deployment: DEPLOYMENT,
         device: tablet.device(),
         schema: 1,
+        replay: false,
         checkpoint_size: 0,
     })
 }

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use ruhu_ledger::batch::{Batch, BatchHeader, BatchId};
-use ruhu_survey::id::VillageId;
+use ruhu_ledger::batch::{Batch, BatchId};
+use ruhu_ledger::replay::{ReplayBatch, ReplayReader, StreamStart};
+use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{BatchProblem, ProblemOutcome};
 use ruhu_sync::{FrameReader, Refused, RequestFrame, ResponseFrame, WireError};
@@ -17,7 +18,8 @@ use super::AppState;
 use super::body::Incoming;
 use super::held::Holding;
 use super::problem::{ApiError, with_sources};
-use crate::ingest::{Ingested, Outcome};
+use crate::ingest::{Ingested, Outcome, Rejection};
+use crate::store::Store;
 use crate::store::people::Device;
 
 /// What a request asks about one village, and what came with it.
@@ -71,6 +73,8 @@ pub(crate) async fn take(
         parts: Vec::new(),
         frames: Vec::new(),
         stop: None,
+        stream: None,
+        batches: 0,
     };
     let mut digest = Sha256::new();
     let before = holding.as_ref().map_or_else(Vec::new, |holding| holding.before());
@@ -102,6 +106,10 @@ struct Intake<'a> {
     parts: Vec<Part>,
     frames: Vec<ResponseFrame>,
     stop: Option<Stop>,
+    /// The replay stream of the request, once a batch came in it.
+    stream: Option<ReplayReader>,
+    /// How many batches came so far, in the stream or not.
+    batches: u64,
 }
 
 impl Intake<'_> {
@@ -127,7 +135,15 @@ impl Intake<'_> {
                 self.part()?.keys.push(key);
                 Ok(())
             }
-            RequestFrame::Batch(bytes) => self.batch(bytes).await,
+            RequestFrame::Batch(bytes) => {
+                self.batches += 1;
+                self.batch(bytes).await
+            }
+            RequestFrame::Replay(bytes) => {
+                let place = self.batches;
+                self.batches += 1;
+                self.replay(&bytes, place).await
+            }
         }
     }
 
@@ -174,23 +190,76 @@ impl Intake<'_> {
             return Ok(());
         }
         let ingested = self.ingest(bytes).await.map_err(Stop::Failed)?;
-        self.report(&header, ingested);
+        self.report(id, &header.device, ingested);
         Ok(())
+    }
+
+    /// Takes in a batch of the replay stream, or asks for it raw.
+    async fn replay(&mut self, bytes: &[u8], place: u64) -> Result<(), Stop> {
+        let village = self.part()?.query.village;
+        let read = self.stream().await?.batch(bytes, false);
+        let taken = match read {
+            Ok(replayed) => self.ingest_replay(village, replayed).await.map_err(Stop::Failed)?,
+            Err(error) => Err(Rejection::new("replay_stream", error)),
+        };
+        match taken {
+            Ok((id, device, ingested)) => {
+                self.part()?.sent.insert(id);
+                self.report(id, &device, ingested);
+            }
+            Err(why) => {
+                tracing::info!(%village, place, code = why.code, "a batch is wanted raw");
+                let outcome = ProblemOutcome::RawWanted { place };
+                self.frames.push(problem(BatchId([0; 32]), why.code, &why.detail, outcome));
+            }
+        }
+        Ok(())
+    }
+
+    /// The replay stream, begun with what the hello says.
+    async fn stream(&mut self) -> Result<&mut ReplayReader, Stop> {
+        if self.stream.is_none() {
+            let size = self.hello.as_ref().map_or(0, |hello| hello.checkpoint_size);
+            let anchor = self.state.store(move |store| store.anchor(size)).await.map_err(Stop::Failed)?;
+            self.stream = Some(ReplayReader::new(StreamStart { device: self.device.id, anchor }));
+        }
+        let none = || Stop::Failed(ApiError::Malformed("there is no replay stream".to_owned()));
+        self.stream.as_mut().ok_or_else(none)
+    }
+
+    async fn ingest_replay(
+        &self,
+        village: VillageId,
+        replayed: ReplayBatch,
+    ) -> Result<Result<(BatchId, DeviceId, Ingested), Rejection>, ApiError> {
+        let (keys, now_ms) = (self.state.keys.clone(), self.state.clock.now_ms());
+        let (started, device) = (Instant::now(), replayed.header.device);
+        let take = move |store: &dyn Store| store.ingest_replay(village, &replayed, now_ms, &keys.signing);
+        let ingested = match self.state.store(take).await? {
+            Ok(ingested) => ingested,
+            Err(why) => return Ok(Err(why)),
+        };
+        self.count(&ingested, started);
+        let unread = || ApiError::Malformed("a batch put together has no id".to_owned());
+        Ok(Ok((ingested.batch.ok_or_else(unread)?, device, ingested)))
     }
 
     async fn ingest(&self, bytes: Vec<u8>) -> Result<Ingested, ApiError> {
         let (keys, now_ms) = (self.state.keys.clone(), self.state.clock.now_ms());
         let started = Instant::now();
         let ingested = self.state.store(move |store| store.ingest(&bytes, now_ms, &keys.signing)).await?;
+        self.count(&ingested, started);
+        Ok(ingested)
+    }
+
+    fn count(&self, ingested: &Ingested, started: Instant) {
         self.state.metrics.batch(&ingested.outcome, started.elapsed());
         for (_, receipt) in &ingested.released {
             self.state.metrics.received(&receipt.statement.verdicts);
         }
-        Ok(ingested)
     }
 
-    fn report(&mut self, header: &BatchHeader, ingested: Ingested) {
-        let id = header.id();
+    fn report(&mut self, id: BatchId, device: &DeviceId, ingested: Ingested) {
         self.frames.push(match ingested.outcome {
             Outcome::Received(receipt) | Outcome::Repeated(receipt) => ResponseFrame::Receipt(*receipt),
             Outcome::Staged { expected } => {
@@ -199,14 +268,14 @@ impl Intake<'_> {
             }
             Outcome::Rejected(rejection) => {
                 tracing::warn!(
-                    batch = %id, device = %header.device, village = %header.village, code = rejection.code,
+                    batch = %id, %device, code = rejection.code,
                     "a batch was rejected"
                 );
                 problem(id, rejection.code, &rejection.detail, ProblemOutcome::Rejected)
             }
         });
         // What waited in another device's chain is that device's to hear of.
-        if header.device == self.device.id {
+        if *device == self.device.id {
             let released = ingested.released.into_iter().map(|(_, receipt)| ResponseFrame::Receipt(receipt));
             self.frames.extend(released);
         }

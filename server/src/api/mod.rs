@@ -252,6 +252,8 @@ mod held_tests;
 #[cfg(test)]
 mod read_tests;
 #[cfg(test)]
+mod replay_tests;
+#[cfg(test)]
 mod sync_tests;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! What the server asks of a database about batches, documents and the log.
 
-use ruhu_ledger::batch::{BatchBody, BatchId};
+use ruhu_ledger::batch::{Anchor, BatchBody, BatchId};
 use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::replay::{ReplayBatch, ReplayWriter};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::tree::Hash;
 use ruhu_survey::change::DocumentId;
@@ -11,7 +12,7 @@ use ruhu_sync::resume::RequestId;
 
 use super::StoreError;
 use crate::belt::{Found, Pending};
-use crate::ingest::{Ingested, Outcome};
+use crate::ingest::{Ingested, Outcome, Rejection};
 use crate::relay::{Asked, Relay};
 use crate::verify::Verified;
 
@@ -60,6 +61,23 @@ pub struct OwnBatch<'a> {
 pub trait LedgerStore: Send + Sync {
     /// Takes one batch in, durably; batches that waited for it follow, each in its own transaction.
     fn ingest(&self, batch: &[u8], now_ms: i64, key: &SecretKey) -> Result<Ingested, StoreError>;
+
+    /// Puts a batch together that came in a replay stream, and takes it in as any other. The inner error says
+    /// why it is wanted raw.
+    fn ingest_replay(
+        &self,
+        village: VillageId,
+        replayed: &ReplayBatch,
+        now_ms: i64,
+        key: &SecretKey,
+    ) -> Result<Result<Ingested, Rejection>, StoreError>;
+
+    /// Writes the batch at a feed entry, with its receipt, onto an answer's replay stream; none when it has to
+    /// be relayed raw.
+    fn relay_replay(&self, sequence: u64, writer: &mut ReplayWriter) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The anchor of a device whose newest checkpoint has that size.
+    fn anchor(&self, size: u64) -> Result<Anchor, StoreError>;
 
     /// Seals changes of the server's own device onto the end of its chain and takes them in, in one
     /// transaction, so that two processes cannot fork the chain.

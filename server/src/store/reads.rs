@@ -253,7 +253,7 @@ pub trait ReadStore: Send + Sync {
         household: HouseholdId,
     ) -> Result<Option<HouseholdDetail>, StoreError>;
 
-    /// The checks of a household, ascending by id (and so by start) after `after`.
+    /// The checks of a household, ascending by start and id, after the check `after`.
     fn checks(
         &self,
         village: VillageId,

@@ -17,12 +17,13 @@ use ruhu_survey::codec::CodecError;
 use ruhu_survey::id::{DeploymentId, DeviceId, VillageId};
 use ruhu_survey::replay::{Library, NotBuilt, NotSpelled, Spelling, build};
 
-pub use dictionary::{NEWEST_DICTIONARY, prime};
+pub use dictionary::{NEWEST_DICTIONARY, NO_DICTIONARY};
 pub use header::ReplayHeader;
 pub use receipt::ReplayReceipt;
 pub use stream::{ReplayReader, ReplayWriter};
 
-use crate::batch::{Anchor, BatchBody, BatchError, BatchHeader, BatchId, body_root};
+use crate::batch::{Anchor, Batch, BatchBody, BatchError, BatchHeader, BatchId, body_root};
+use crate::payload;
 use crate::signature::Signature;
 
 /// The most bytes of one batch once inflated; a batch of more travels raw.
@@ -90,6 +91,17 @@ pub struct Replayed {
     pub signature: Signature,
     /// The changes and openings.
     pub body: BatchBody,
+}
+
+impl Replayed {
+    /// The batch with its payload, raw.
+    ///
+    /// # Errors
+    /// [`BatchError`] when the body is above a limit.
+    pub fn pack(&self) -> Result<Batch, BatchError> {
+        let payload = payload::deflate(&self.body)?;
+        Ok(Batch { header: self.header.clone(), signature: self.signature, payload })
+    }
 }
 
 /// Why a batch that came off a stream cannot be put together here.

@@ -6,7 +6,7 @@ use ruhu_survey::codec::{Reader, Writer};
 use ruhu_survey::replay::{Sender, Tables, spell};
 use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
 
-use super::dictionary::{NEWEST_DICTIONARY, content, prime};
+use super::dictionary::{NEWEST_DICTIONARY, NO_DICTIONARY, content, prime};
 use super::header::HeaderMemory;
 use super::receipt::ReceiptMemory;
 use super::{NotWritten, REPLAY_BYTES_MAX, ReplayBatch, ReplayError, ReplayHeader, StreamStart};
@@ -26,6 +26,7 @@ pub struct ReplayWriter {
     tables: Tables,
     headers: HeaderMemory,
     receipts: ReceiptMemory,
+    dictionary: u8,
     begun: bool,
 }
 
@@ -42,8 +43,10 @@ impl ReplayWriter {
     /// [`NotWritten::Deflate`] for want of memory.
     pub fn new(start: &StreamStart) -> Result<Self, NotWritten> {
         let failed = |_| NotWritten::Deflate;
-        let dictionary = content(NEWEST_DICTIONARY).unwrap_or_default();
-        let mut encoder = Encoder::with_dictionary(COMPRESSION_LEVEL, dictionary).map_err(failed)?;
+        let newest = content(NEWEST_DICTIONARY).zip(prime(NEWEST_DICTIONARY, start.device));
+        let dictionary = if newest.is_some() { NEWEST_DICTIONARY } else { NO_DICTIONARY };
+        let (content, tables) = newest.unwrap_or_else(|| (&[], Tables::new(start.device)));
+        let mut encoder = Encoder::with_dictionary(COMPRESSION_LEVEL, content).map_err(failed)?;
         let sizes =
             [CParameter::WindowLog(WINDOW_LOG), CParameter::ChainLog(WINDOW_LOG), CParameter::HashLog(17)];
         for size in sizes {
@@ -51,9 +54,10 @@ impl ReplayWriter {
         }
         Ok(Self {
             encoder,
-            tables: prime(NEWEST_DICTIONARY, start.device).unwrap_or_else(|| Tables::new(start.device)),
+            tables,
             headers: HeaderMemory::new(start),
             receipts: ReceiptMemory::new(start),
+            dictionary,
             begun: false,
         })
     }
@@ -85,7 +89,7 @@ impl ReplayWriter {
         if bytes.len() > REPLAY_BYTES_MAX {
             return Err(NotWritten::TooLong(bytes.len()));
         }
-        let mut payload = if self.begun { Vec::new() } else { vec![NEWEST_DICTIONARY] };
+        let mut payload = if self.begun { Vec::new() } else { vec![self.dictionary] };
         deflate(&mut self.encoder, &bytes, &mut payload).map_err(|_| NotWritten::Deflate)?;
         (self.tables, self.headers, self.receipts, self.begun) = (tables, headers, receipts, true);
         Ok(payload)

@@ -191,7 +191,7 @@ fn a_bomb_is_stopped_at_the_limit() {
     use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
     let zeros = vec![0; REPLAY_BYTES_MAX + 1];
     let mut encoder = Encoder::with_dictionary(3, &[]).unwrap();
-    let mut payload = vec![NEWEST_DICTIONARY];
+    let mut payload = vec![NO_DICTIONARY];
     let mut step = vec![0; 1 << 20];
     let mut input = InBuffer::around(&zeros);
     let mut output = OutBuffer::around(&mut step);

@@ -232,7 +232,7 @@ impl Workshop<'_> {
             register.heads().iter().all(|head| dependencies.binary_search(head).is_ok())
         };
         let current = self.registers.get(&document);
-        if current.is_some_and(|register| stands_on(register)) {
+        if current.is_some_and(stands_on) {
             return Ok(None);
         }
         let branch = self.branches.get(&document);

@@ -143,7 +143,8 @@ impl Desk<'_> {
     fn known(&self, place: usize, document: DocumentId, change: &Change) -> Known {
         let mut known = Known::default();
         for (other, (id, _, hash)) in self.parsed.iter().enumerate() {
-            let argument = zigzag(other as i64 - place as i64);
+            let step = i64::try_from(other).unwrap_or(0) - i64::try_from(place).unwrap_or(0);
+            let argument = zigzag(step);
             let nearest =
                 known.documents.entry(uuid::Uuid::from_bytes(id.id).to_string()).or_insert(argument);
             *nearest = argument.min(*nearest);

@@ -52,6 +52,13 @@ impl Tables {
         Self { chains: vec![device], ..Self::default() }
     }
 
+    /// The tables of a new stream that begins with the keys and values of this one.
+    #[must_use]
+    pub fn primed(&self, device: DeviceId) -> Self {
+        let Self { keys, key_places, next, values, .. } = self.clone();
+        Self { keys, key_places, next, values, ..Self::new(device) }
+    }
+
     pub(super) fn key(&self, place: usize) -> Option<&Arc<str>> {
         self.keys.get(place).map(|key| &key.text)
     }

@@ -1,5 +1,7 @@
 //! A village in memory: devices that write batches and exchange them over a server, for tests of replay.
 
+pub(crate) mod hostile;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -25,8 +25,8 @@ use crate::limits::{
 use crate::protocol::{CODE_TOO_NEW, CODE_TOO_OLD, PROTOCOL_VERSION, Side};
 use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
 use crate::response::{
-    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, ResponseFrame, VillageDone,
-    VillageKeys, Welcome,
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, ResponseFrame,
+    VillageDone, VillageKeys, Welcome,
 };
 use crate::samples;
 use crate::vector::{ChainTip, Cursor};
@@ -134,7 +134,7 @@ fn bytes_after_the_last_field_are_refused() {
 #[test]
 fn a_request_in_the_wrong_order_is_refused() {
     let frames: Vec<RequestFrame> = samples::request().into_iter().map(|(_, frame)| frame).collect();
-    let [hello, first, village, key, batch] = frames.as_slice() else { panic!("five frames") };
+    let [hello, first, village, key, batch, replay] = frames.as_slice() else { panic!("six frames") };
     let rule = |frames: &[&RequestFrame]| match refusal::<RequestFrame>(&encode_all(frames.iter().copied())) {
         WireError::Order { rule, .. } => rule,
         other => panic!("{other}"),
@@ -143,6 +143,7 @@ fn a_request_in_the_wrong_order_is_refused() {
     assert_eq!(rule(&[hello, hello]), "the request has said hello already");
     assert_eq!(rule(&[hello, key]), "a key belongs to a village");
     assert_eq!(rule(&[hello, batch]), "a batch belongs to a village");
+    assert_eq!(rule(&[hello, replay]), "a batch belongs to a village");
     assert_eq!(rule(&[hello, village, first, village]), "the request has named this village already");
     assert_eq!(rule(&[hello, village, batch, key]), "keys come before the batches of their village");
     assert!(decode_all::<RequestFrame>(&encode_all([hello, village, batch, first, key, batch])).is_ok());
@@ -320,10 +321,10 @@ fn no_frame_is_longer_than_its_kind_may_be() {
             }
         }
     }
-    check::<RequestFrame>(0x01..=0x04, &[]);
-    check::<ResponseFrame>(0x41..=0x4d, &[]);
-    assert_eq!(RequestFrame::shape(0x05), None);
-    assert_eq!(ResponseFrame::shape(0x4e), None);
+    check::<RequestFrame>(0x01..=0x05, &[]);
+    check::<ResponseFrame>(0x41..=0x4e, &[]);
+    assert_eq!(RequestFrame::shape(0x06), None);
+    assert_eq!(ResponseFrame::shape(0x4f), None);
 }
 
 fn held() -> Verdict {
@@ -386,15 +387,18 @@ fn household() -> impl Strategy<Value = HouseholdId> {
 }
 
 fn hello() -> impl Strategy<Value = RequestFrame> {
-    any::<([u8; 16], [u8; 16], u16, u64)>().prop_map(|(deployment, device, schema, checkpoint_size)| {
-        RequestFrame::Hello(Hello {
-            protocol: PROTOCOL_VERSION,
-            deployment: DeploymentId::from_bytes(deployment),
-            device: DeviceId::from_bytes(device),
-            schema,
-            checkpoint_size,
-        })
-    })
+    any::<([u8; 16], [u8; 16], u16, bool, u64)>().prop_map(
+        |(deployment, device, schema, replay, checkpoint_size)| {
+            RequestFrame::Hello(Hello {
+                protocol: PROTOCOL_VERSION,
+                deployment: DeploymentId::from_bytes(deployment),
+                device: DeviceId::from_bytes(device),
+                schema,
+                replay,
+                checkpoint_size,
+            })
+        },
+    )
 }
 
 fn any_request() -> impl Strategy<Value = RequestFrame> {
@@ -409,12 +413,20 @@ fn any_request() -> impl Strategy<Value = RequestFrame> {
         key[..32].copy_from_slice(&half);
         RequestFrame::Key(HouseholdKeyFrame { household, key: KeyBytes(key) })
     });
-    prop_oneof![hello(), query, key, vec(any::<u8>(), 0..300).prop_map(RequestFrame::Batch)]
+    let bytes = || vec(any::<u8>(), 0..300);
+    prop_oneof![
+        hello(),
+        query,
+        key,
+        bytes().prop_map(RequestFrame::Batch),
+        bytes().prop_map(RequestFrame::Replay)
+    ]
 }
 
 fn problem() -> impl Strategy<Value = ResponseFrame> {
     let outcome = prop_oneof![
         Just(ProblemOutcome::Rejected),
+        any::<u64>().prop_map(|place| ProblemOutcome::RawWanted { place }),
         any::<u64>().prop_map(|expected| ProblemOutcome::Staged { expected })
     ];
     (any::<[u8; 32]>(), text(CODE_BYTES_MAX), text(DETAIL_BYTES_MAX), outcome).prop_map(
@@ -427,7 +439,7 @@ fn problem() -> impl Strategy<Value = ResponseFrame> {
 
 /// The signed statements have their own laws; here they vary by their signature.
 fn signed() -> impl Strategy<Value = ResponseFrame> {
-    let parts = (0_u8..5, any::<[u8; 32]>(), village(), any::<u64>(), vec(any::<u8>(), 0..300));
+    let parts = (0_u8..6, any::<[u8; 32]>(), village(), any::<u64>(), vec(any::<u8>(), 0..300));
     parts.prop_map(|(kind, half, village, sequence, batch)| {
         let mut bytes = [0; 64];
         bytes[32..].copy_from_slice(&half);
@@ -439,6 +451,7 @@ fn signed() -> impl Strategy<Value = ResponseFrame> {
             1 => ResponseFrame::Certificate(Signed { signature, ..samples::certificate() }),
             2 => ResponseFrame::Revocation(Signed { signature, ..samples::revocation() }),
             3 => ResponseFrame::Relayed(Relayed { village, sequence, batch, receipt }),
+            4 => ResponseFrame::Replay(RelayedReplay { village, sequence, bytes: batch }),
             _ => {
                 let decision = Signed { signature, ..samples::decision() };
                 ResponseFrame::Decision(RelayedDecision { village, sequence, decision })

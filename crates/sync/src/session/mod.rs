@@ -26,7 +26,8 @@ pub use report::{Missing, Outcome, Report, TransportError};
 
 use crate::limits::{BATCHES_PER_REQUEST, FAILURES_MAX, ROUNDS_MAX};
 use crate::response::{
-    BatchProblem, CheckpointFrame, Relayed, RelayedDecision, ResponseFrame, VillageKeys, Welcome,
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, ResponseFrame,
+    VillageKeys, Welcome,
 };
 use crate::vector::{ChainTip, Cursor};
 use village::Village;
@@ -104,6 +105,9 @@ pub enum Commit {
     Keys(VillageKeys),
     /// A batch that the device lacked, or already has: storing it again changes nothing.
     Relayed(Relayed),
+    /// The same in the answer's replay stream. One that is not understood is to be named with
+    /// [`Session::want_raw`] before what came is reported as stored.
+    Replay(RelayedReplay),
     /// A decision about a change.
     Decision(RelayedDecision),
     /// A checkpoint, to be checked against the one stored.
@@ -152,6 +156,8 @@ pub struct Session {
     epoch: Option<EpochId>,
     /// How many batches the next request may carry.
     allowance: usize,
+    /// Whether answers may hold a replay stream.
+    replay: bool,
     /// How many requests in a row brought nothing.
     failures: u32,
     counts: Report,
@@ -168,6 +174,7 @@ impl Session {
             ended: Ended::Whole,
             epoch: None,
             allowance: BATCHES_PER_REQUEST,
+            replay: true,
             failures: 0,
             counts: Report::default(),
         };
@@ -212,6 +219,22 @@ impl Session {
         self.settle(moved);
     }
 
+    /// Reports, before [`Session::stored`], that the relayed batch with this number was not understood in the
+    /// replay stream, and that neither it nor what follows it in the feed was stored: it is asked for
+    /// again, raw.
+    pub fn want_raw(&mut self, village: VillageId, sequence: u64) {
+        let Step::Store(commits) = &mut self.step else { return };
+        self.replay = false;
+        for commit in commits {
+            if let Commit::Village(part) = commit
+                && part.village == village
+            {
+                part.cursor.number = part.cursor.number.min(sequence.saturating_sub(1));
+                part.done = None;
+            }
+        }
+    }
+
     fn take(&mut self, frames: Vec<ResponseFrame>, ended: Ended) {
         if !matches!(self.step, Step::Send(_)) {
             return;
@@ -234,12 +257,18 @@ impl Session {
     fn apply(&mut self, commit: &Commit) -> bool {
         match commit {
             Commit::Receipt(receipt) => self.each(|village| village.receipted(&receipt.statement.batch)),
-            Commit::Problem(problem) => self.each(|village| village.problem(problem)),
+            Commit::Problem(problem) => self.problem(problem),
             Commit::KeysHeld(households) => self.each(|village| village.keys_held(households)),
             Commit::Relayed(relayed) => {
                 self.counts.relayed += 1;
                 self.counts.bytes_down += relayed.batch.len() as u64;
                 self.each(|village| village.receipted(&relayed.receipt.statement.batch))
+            }
+            // Which batch it is cannot be seen here; one of this device's own comes with its receipt.
+            Commit::Replay(relayed) => {
+                self.counts.relayed += 1;
+                self.counts.bytes_down += relayed.bytes.len() as u64;
+                false
             }
             Commit::Decision(_) => {
                 self.counts.decisions += 1;
@@ -257,6 +286,16 @@ impl Session {
             }
             Commit::Certificate(_) | Commit::Revocation(_) | Commit::Checkpoint(_) => false,
         }
+    }
+
+    /// Takes note of a problem; one about a replay stream names the batch by its place in the request.
+    fn problem(&mut self, problem: &BatchProblem) -> bool {
+        let mut problem = problem.clone();
+        if let ProblemOutcome::RawWanted { place } = problem.outcome {
+            let Some(batch) = self.asked.batch_at(place) else { return false };
+            problem.batch = batch;
+        }
+        self.each(|village| village.problem(&problem))
     }
 
     /// Tells every village; whether it was news to any.
@@ -300,7 +339,7 @@ impl Session {
 
     /// Plans the next request, or ends the session.
     fn plan(&mut self) {
-        let plan = plan::next(&self.villages, self.allowance, self.failures);
+        let plan = plan::next(&self.villages, self.allowance, self.failures, self.replay);
         if plan.villages.is_empty() {
             return self.finish(Outcome::Complete);
         }
@@ -342,6 +381,7 @@ fn parts(frames: &[ResponseFrame]) -> Vec<VillageCommit> {
                 continue;
             }
             ResponseFrame::Relayed(item) => at(epoch, item.village, item.sequence),
+            ResponseFrame::Replay(item) => at(epoch, item.village, item.sequence),
             ResponseFrame::Decision(item) => at(epoch, item.village, item.sequence),
             ResponseFrame::VillageDone(done) => Some(VillageCommit {
                 village: done.village,
@@ -374,6 +414,7 @@ fn commit(frame: ResponseFrame) -> Option<Commit> {
         ResponseFrame::Revocation(revocation) => Commit::Revocation(revocation),
         ResponseFrame::VillageKeys(keys) => Commit::Keys(keys),
         ResponseFrame::Relayed(relayed) => Commit::Relayed(relayed),
+        ResponseFrame::Replay(relayed) => Commit::Replay(relayed),
         ResponseFrame::Decision(decision) => Commit::Decision(decision),
         ResponseFrame::Checkpoint(checkpoint) => Commit::Checkpoint(checkpoint),
         ResponseFrame::VectorWanted(village) => Commit::VectorWanted(village),
@@ -391,7 +432,7 @@ fn rank(commit: &Commit) -> u8 {
         Commit::Certificate(_) => 4,
         Commit::Revocation(_) => 5,
         Commit::Keys(_) => 6,
-        Commit::Relayed(_) => 7,
+        Commit::Relayed(_) | Commit::Replay(_) => 7,
         Commit::Decision(_) => 8,
         Commit::Checkpoint(_) => 9,
         Commit::VectorWanted(_) => 10,

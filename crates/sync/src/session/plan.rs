@@ -21,6 +21,8 @@ pub struct RequestPlan {
     pub villages: Vec<VillagePlan>,
     /// The bytes of batches and keys.
     pub bytes: u64,
+    /// Whether the answer may hold a replay stream; not any more once a batch of one was not understood.
+    pub replay: bool,
     /// How many requests in a row have failed before this one: wait the longer, the more.
     pub attempt: u32,
 }
@@ -40,6 +42,8 @@ pub struct VillagePlan {
     pub keys: BTreeSet<HouseholdId>,
     /// The batches to send, in order.
     pub batches: Vec<BatchId>,
+    /// Those of them that have to be sent raw.
+    pub raw: BTreeSet<BatchId>,
 }
 
 impl RequestPlan {
@@ -49,7 +53,14 @@ impl RequestPlan {
         self.villages.iter().map(|village| village.batches.len()).sum()
     }
 
-    /// The frames of the request; `key` and `batch` read the store.
+    /// The batch at that place of the request.
+    pub(super) fn batch_at(&self, place: u64) -> Option<BatchId> {
+        let place = usize::try_from(place).ok()?;
+        self.villages.iter().flat_map(|village| &village.batches).nth(place).copied()
+    }
+
+    /// The frames of the request; `key` and `batch` read the store. `batch` is told whether the batch has to
+    /// be sent raw, and gives its frame.
     ///
     /// # Errors
     /// The first error of `key` or `batch`.
@@ -57,7 +68,7 @@ impl RequestPlan {
         &self,
         hello: Hello,
         mut key: impl FnMut(HouseholdId) -> Result<KeyBytes<64>, E>,
-        mut batch: impl FnMut(BatchId) -> Result<Vec<u8>, E>,
+        mut batch: impl FnMut(BatchId, bool) -> Result<RequestFrame, E>,
     ) -> Result<Vec<RequestFrame>, E> {
         let mut frames = vec![RequestFrame::Hello(hello)];
         for part in &self.villages {
@@ -67,7 +78,7 @@ impl RequestPlan {
                 frames.push(RequestFrame::Key(HouseholdKeyFrame { household, key: key(household)? }));
             }
             for id in part.batches.iter().copied() {
-                frames.push(RequestFrame::Batch(batch(id)?));
+                frames.push(batch(id, part.raw.contains(&id))?);
             }
         }
         Ok(frames)
@@ -106,9 +117,9 @@ impl Room {
 
 /// The next request: everything that waits, as far as there is room, and a question about every village
 /// that the server has not finished with. No village when there is nothing left to do.
-pub(super) fn next(villages: &[Village], batches: usize, attempt: u32) -> RequestPlan {
+pub(super) fn next(villages: &[Village], batches: usize, attempt: u32, replay: bool) -> RequestPlan {
     let mut room = Room { batches, keys: KEYS_PER_REQUEST, bytes: BYTES_PER_REQUEST, empty: true };
-    let mut plan = RequestPlan { attempt, ..RequestPlan::default() };
+    let mut plan = RequestPlan { attempt, replay, ..RequestPlan::default() };
     for village in villages {
         let part = VillagePlan {
             village: village.id(),
@@ -121,6 +132,7 @@ pub(super) fn next(villages: &[Village], batches: usize, attempt: u32) -> Reques
                 .take_while(|unsent| room.takes_batch(unsent.bytes))
                 .map(|unsent| unsent.batch)
                 .collect(),
+            raw: village.raw_wanted().clone(),
         };
         if part.keys.is_empty() && part.batches.is_empty() && village.is_caught_up() {
             continue;

@@ -1,5 +1,7 @@
 //! One session, step by step, against answers written by hand.
 
+mod replay;
+
 use super::*;
 use crate::key_bytes::KeyBytes;
 use crate::limits::{BATCH_BYTES_MAX, BYTES_PER_REQUEST, KEYS_PER_REQUEST, VILLAGES_PER_REQUEST};
@@ -465,7 +467,11 @@ fn keys_go_before_batches_until_the_server_confirms_them() {
     let mut session = session(summary);
     let hello = samples::hello();
     let frames = plan(&session)
-        .frames(hello, |_| Ok::<_, ()>(KeyBytes([1; 64])), |batch| Ok(batch.0.to_vec()))
+        .frames(
+            hello,
+            |_| Ok::<_, ()>(KeyBytes([1; 64])),
+            |batch, _| Ok(RequestFrame::Batch(batch.0.to_vec())),
+        )
         .unwrap();
     let kinds: Vec<u8> = frames.iter().map(|frame| crate::frame::Frame::encode(frame).0).collect();
     assert_eq!(kinds, [1, 2, 3, 3, 4]);
@@ -492,7 +498,7 @@ fn more_keys_than_fit_take_several_requests() {
 #[test]
 fn the_first_error_of_the_store_ends_the_making_of_a_request() {
     let session = session(village(2));
-    let missing = plan(&session).frames(samples::hello(), |_| Err("key"), |_| Err("batch"));
+    let missing = plan(&session).frames(samples::hello(), |_| Err("key"), |_, _| Err("batch"));
     assert_eq!(missing, Err("batch"));
 }
 
@@ -557,7 +563,11 @@ fn a_planned_request_is_one_that_a_server_admits() {
     summary.vector = summary.above.clone();
     let session = session(summary);
     let frames = plan(&session)
-        .frames(samples::hello(), |_| Ok::<_, ()>(KeyBytes([1; 64])), |batch| Ok(batch.0.to_vec()))
+        .frames(
+            samples::hello(),
+            |_| Ok::<_, ()>(KeyBytes([1; 64])),
+            |batch, _| Ok(RequestFrame::Batch(batch.0.to_vec())),
+        )
         .unwrap();
     let body = crate::frame::encode_all(&frames);
     assert_eq!(crate::frame::decode_all::<RequestFrame>(&body).unwrap(), frames);

@@ -39,6 +39,8 @@ pub(super) struct Village {
     /// Those that the cursor does not stand for.
     above: BTreeSet<ChainTip>,
     batches: Vec<(UnsentBatch, BatchState)>,
+    /// Batches that the server did not understand in a replay stream.
+    raw: BTreeSet<BatchId>,
     keys: BTreeMap<HouseholdId, KeyState>,
     caught_up: bool,
 }
@@ -56,6 +58,7 @@ impl Village {
             vector: summary.vector,
             above: summary.above,
             batches: summary.unsent.into_iter().map(begin).collect(),
+            raw: BTreeSet::new(),
             keys: summary.keys.into_iter().map(|household| (household, KeyState::Waiting)).collect(),
             caught_up: false,
         }
@@ -90,6 +93,10 @@ impl Village {
 
     pub(super) fn keys_waiting(&self) -> impl Iterator<Item = HouseholdId> {
         self.keys.iter().filter(|(_, state)| **state == KeyState::Waiting).map(|(household, _)| *household)
+    }
+
+    pub(super) fn raw_wanted(&self) -> &BTreeSet<BatchId> {
+        &self.raw
     }
 
     pub(super) fn bytes_of(&self, batches: &[BatchId]) -> u64 {
@@ -151,6 +158,7 @@ impl Village {
         *state = match problem.outcome {
             ProblemOutcome::Staged { expected } => BatchState::Staged { expected },
             ProblemOutcome::Rejected => BatchState::Rejected,
+            ProblemOutcome::RawWanted { .. } => return self.raw.insert(problem.batch),
         };
         true
     }

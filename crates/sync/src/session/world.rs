@@ -1,12 +1,14 @@
 //! A model world: one server, several devices (two of them clones of each other) and a link that loses
 //! requests and answers, cuts both at any byte, repeats them, and answers with an older answer.
 
+mod batch;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use ruhu_survey::codec::{Reader, Writer};
-use sha2::{Digest, Sha256};
+
+use batch::ModelBatch;
 
 use super::*;
 use crate::answer::{FeedContent, FeedItem, Held, Start, keys_start, start, to_send};
@@ -22,44 +24,12 @@ const ANSWER_BYTES: u64 = 600;
 /// More requests than any session of this world can need.
 const STEPS_MAX: usize = 10_000;
 
-/// A batch of the model: its place in a chain, and what makes it unlike every other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ModelBatch {
-    village: VillageId,
-    device: DeviceId,
-    number: u64,
-    previous: Option<BatchId>,
-    content: Vec<u8>,
-}
-
-impl ModelBatch {
-    fn bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer.raw(self.village.as_bytes()).raw(self.device.as_bytes()).u64(self.number);
-        writer.bytes(self.previous.as_ref().map_or(&[], |id| id.0.as_slice())).bytes(&self.content);
-        writer.finish()
-    }
-
-    fn read(bytes: &[u8]) -> Self {
-        let mut reader = Reader::new(bytes);
-        Self {
-            village: VillageId::from_bytes(reader.array().unwrap()),
-            device: DeviceId::from_bytes(reader.array().unwrap()),
-            number: reader.u64().unwrap(),
-            previous: reader.bytes("previous", 32).unwrap().try_into().ok().map(BatchId),
-            content: reader.bytes("content", 1_000).unwrap().to_vec(),
-        }
-    }
-
-    fn id(&self) -> BatchId {
-        BatchId(Sha256::digest(self.bytes()).into())
-    }
-}
-
 /// A server that is a map.
 #[derive(Debug)]
 struct Server {
     epoch: EpochId,
+    /// Whether it understands every batch of a replay stream.
+    understands: bool,
     batches: BTreeMap<BatchId, (ModelBatch, SignedReceipt)>,
     feeds: BTreeMap<VillageId, Vec<FeedItem>>,
     /// In the order in which they came; the village's search key is number 1.
@@ -75,13 +45,14 @@ struct Part {
 
 impl Server {
     fn new(epoch: EpochId) -> Self {
-        Self { epoch, batches: BTreeMap::new(), feeds: BTreeMap::new(), keys: Vec::new() }
+        Self { epoch, understands: true, batches: BTreeMap::new(), feeds: BTreeMap::new(), keys: Vec::new() }
     }
 
     /// Takes what arrives of a request, each batch as soon as it is there; answers a whole one.
     fn serve(&mut self, mut body: &[u8]) -> Option<Vec<u8>> {
         let mut reader = FrameReader::<RequestFrame>::new();
         let mut parts: Vec<Part> = Vec::new();
+        let mut place = 0;
         while let Some(frame) = reader.read(&mut body).unwrap() {
             match frame {
                 RequestFrame::Hello(_) => {}
@@ -95,7 +66,20 @@ impl Server {
                     let held = ResponseFrame::KeysHeld([key.household].into());
                     parts.last_mut().unwrap().frames.push(held);
                 }
-                RequestFrame::Batch(bytes) => self.take(&ModelBatch::read(&bytes), parts.last_mut().unwrap()),
+                RequestFrame::Batch(bytes) => {
+                    self.take(&ModelBatch::read(&bytes), parts.last_mut().unwrap());
+                    place += 1;
+                }
+                RequestFrame::Replay(bytes) => {
+                    let (batch, part) = (ModelBatch::read(&bytes), parts.last_mut().unwrap());
+                    if !self.understands && batch.id().0[1].is_multiple_of(3) {
+                        let wanted = samples::problem(BatchId([0; 32]), ProblemOutcome::RawWanted { place });
+                        part.frames.push(ResponseFrame::BatchProblem(wanted));
+                    } else {
+                        self.take(&batch, part);
+                    }
+                    place += 1;
+                }
             }
         }
         reader.finish().ok()?;
@@ -149,7 +133,8 @@ impl Server {
         let chain = |(known, _): &&(ModelBatch, SignedReceipt)| {
             (known.device, known.village) == (batch.device, batch.village)
         };
-        self.batches.values().filter(chain).map(|(known, _)| known.number).max().unwrap_or(0) + 1
+        let highest = self.batches.values().filter(chain).map(|(known, _)| known.number).max().unwrap_or(0);
+        (highest + 1).min(batch.number - 1)
     }
 
     fn answer(&self, part: Part, frames: &mut Vec<ResponseFrame>) {
@@ -328,10 +313,17 @@ impl Device {
         });
     }
 
+    /// A batch as it is sent: some of them in a replay stream, unless they are wanted raw.
+    fn frame(&self, batch: BatchId, raw: bool) -> RequestFrame {
+        let bytes = self.batches[&batch].bytes();
+        let replay = !raw && batch.0[0].is_multiple_of(2);
+        if replay { RequestFrame::Replay(bytes) } else { RequestFrame::Batch(bytes) }
+    }
+
     fn body(&self, plan: &RequestPlan) -> Vec<u8> {
         let hello = Hello { device: self.id, ..samples::hello() };
         let frames =
-            plan.frames(hello, |_| Ok::<_, ()>(KeyBytes([1; 64])), |batch| Ok(self.batches[&batch].bytes()));
+            plan.frames(hello, |_| Ok::<_, ()>(KeyBytes([1; 64])), |batch, raw| Ok(self.frame(batch, raw)));
         encode_all(&frames.unwrap())
     }
 }
@@ -417,7 +409,7 @@ impl World {
     fn new(devices: u8, faults: Vec<Fault>) -> Self {
         let device = |index: u8| Device::new(samples::device(index.max(1)));
         Self {
-            server: Server::new(EPOCH),
+            server: Server { understands: faults.is_empty(), ..Server::new(EPOCH) },
             devices: (0..devices).map(device).collect(),
             faults: faults.into(),
             written: 0,

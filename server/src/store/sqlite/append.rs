@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::column::{bits_from_sql, bits_to_sql, from_sql, to_sql};
 use super::log::{append_leaf, present_epoch, root_at};
+use super::names::name_batch;
 use crate::ingest::{Decided, Plan, Standing};
 use crate::store::StoreError;
 
@@ -149,6 +150,7 @@ pub(super) fn write_plan(
     let sequence = totals.next_entry(tx, FEED_BATCH, leaf)?;
     let receipt = write_batch(desk, opened, verdicts, leaf, sequence)?;
     write_changes(tx, opened, plan, sequence)?;
+    name_batch(tx, sequence)?;
     move_tip(tx, header, opened.id, sequence)?;
     super::ledger::unstage(tx, opened.id)?;
     for (place, decided) in &plan.later {

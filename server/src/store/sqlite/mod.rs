@@ -9,12 +9,14 @@ mod event;
 mod held;
 mod ledger;
 mod log;
+mod names;
 mod past;
 mod people;
 mod places;
 mod reads;
 pub(crate) mod rebuild;
 mod relay;
+mod replay;
 mod rosters;
 mod shelf;
 mod snapshot;
@@ -27,8 +29,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use ruhu_ledger::batch::BatchId;
+use ruhu_ledger::batch::{Anchor, BatchId};
 use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::replay::{ReplayBatch, ReplayWriter};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::tree::Hash;
 use ruhu_sqlite::{Key32, Migrations, Profile};
@@ -43,7 +46,7 @@ use super::StoreError;
 use super::copies::{CopyStore, Material, Newest, Tokens};
 use super::ledger::{Included, LedgerStore, OwnBatch, StoredCheckpoint, Tip};
 use crate::belt::{Found, Pending};
-use crate::ingest::{Ingested, Outcome};
+use crate::ingest::{Ingested, Outcome, Rejection};
 use crate::relay::{Asked, Relay};
 use crate::verify::Verified;
 
@@ -54,6 +57,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     ("003_thrift", include_str!("../../../../schemas/sql/server-sqlite/003_thrift.sql")),
     ("004_held", include_str!("../../../../schemas/sql/server-sqlite/004_held.sql")),
     ("005_snapshots", include_str!("../../../../schemas/sql/server-sqlite/005_snapshots.sql")),
+    ("006_replay", include_str!("../../../../schemas/sql/server-sqlite/006_replay.sql")),
 ]);
 
 /// Reading connections kept open when they are not in use.
@@ -143,6 +147,24 @@ const STATEMENTS_KEPT_MAX: usize = 128;
 impl LedgerStore for SqliteStore {
     fn ingest(&self, batch: &[u8], now_ms: i64, key: &SecretKey) -> Result<Ingested, StoreError> {
         ledger::ingest(self, batch, now_ms, key)
+    }
+
+    fn ingest_replay(
+        &self,
+        village: VillageId,
+        replayed: &ReplayBatch,
+        now_ms: i64,
+        key: &SecretKey,
+    ) -> Result<Result<Ingested, Rejection>, StoreError> {
+        replay::ingest_replay(self, village, replayed, now_ms, key)
+    }
+
+    fn relay_replay(&self, sequence: u64, writer: &mut ReplayWriter) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|conn| replay::relay_replay(conn, sequence, writer))
+    }
+
+    fn anchor(&self, size: u64) -> Result<Anchor, StoreError> {
+        self.read(|conn| replay::anchor(conn, size))
     }
 
     fn author(&self, own: &OwnBatch<'_>, now_ms: i64, key: &SecretKey) -> Result<Outcome, StoreError> {

@@ -251,8 +251,9 @@ fn checks(
     let mut select = conn.prepare_cached(
         "SELECT check_id, household, check_type, started_by, started_at_ms, result, submitted, corrections
          FROM check_row
-         WHERE village = ?1 AND household = ?2 AND (?3 IS NULL OR check_id > ?3)
-         ORDER BY check_id LIMIT ?4",
+         WHERE village = ?1 AND household = ?2 AND (?3 IS NULL OR (coalesce(started_at_ms, 0), check_id) >
+             (SELECT coalesce(started_at_ms, 0), check_id FROM check_row WHERE village = ?1 AND check_id = ?3))
+         ORDER BY coalesce(started_at_ms, 0), check_id LIMIT ?4",
     )?;
     let after = after.map(|after| *after.as_bytes());
     let key = params![village.as_bytes(), household.as_bytes(), after, limit + 1];

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Transaction, params};
 use super::append::{mark_pending, write_register};
 use super::belt::{accepted_of, replay};
 use super::column::{bits_to_sql, document_at, to_sql};
+use super::names::name_all;
 use crate::store::StoreError;
 
 /// Every table that `rebuild` makes again, with the columns that order its rows.
@@ -22,6 +23,8 @@ pub(crate) const DERIVED_TABLES: &[(&str, &str)] = &[
     ("conflict_row", "village, kind, document, key"),
     ("field_event", "village, kind, document, counter, actor"),
     ("belt_pending", "village, kind, document"),
+    ("named_batch", "sequence"),
+    ("document_name", "village, device, number, kind, document, sequence"),
 ];
 
 pub(super) fn rebuild(tx: &Transaction<'_>) -> Result<u64, StoreError> {
@@ -29,6 +32,7 @@ pub(super) fn rebuild(tx: &Transaction<'_>) -> Result<u64, StoreError> {
         tx.execute(&format!("DELETE FROM {table}"), [])?;
     }
     chain_tips(tx)?;
+    name_all(tx)?;
     villages(tx)?;
     let documents = documents_with_changes(tx)?;
     for (village, document) in &documents {
