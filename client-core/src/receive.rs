@@ -351,14 +351,37 @@ impl<'a> Receiver<'a> {
             return Err(Aside::Code("other_village"));
         }
         let said = &relayed.receipt.statement;
+        let author = self.author(&batch, said.received_ms)?.ok_or(Aside::Code("author"))?;
+        let body = batch.open().map_err(|_| Aside::Code("body"))?;
         let revoked = certificate::revoked_ms(self.tx, batch.header.device)?;
-        if revoked.is_some_and(|at_ms| at_ms < said.received_ms) && said.verdicts.contains(&Verdict::Accepted)
+        if revoked.is_some_and(|at_ms| at_ms < said.received_ms)
+            && self.brings_accepted(relayed.village, &body, &said.verdicts)?
         {
             return Err(Aside::Code("revoked"));
         }
-        let author = self.author(&batch, said.received_ms)?.ok_or(Aside::Code("author"))?;
-        let body = batch.open().map_err(|_| Aside::Code("body"))?;
         Ok(Opened { batch, body, author })
+    }
+
+    /// Whether a batch brings an accepted change that is not here yet. A copy of a device can seal anew what
+    /// had been accepted before its key was revoked.
+    fn brings_accepted(
+        &self,
+        village: VillageId,
+        body: &BatchBody,
+        verdicts: &[Verdict],
+    ) -> Result<bool, Error> {
+        for ((id, bytes), verdict) in body.changes.iter().zip(verdicts) {
+            let stored = document::load(self.tx, village, *id)?;
+            let state = match stored.zip(change_hash(bytes)) {
+                Some((stored, hash)) => document::state_of(self.tx, stored.row, hash)?,
+                None => None,
+            };
+            let is_here = matches!(state, Some((ChangeState::Own | ChangeState::Accepted, _)));
+            if *verdict == Verdict::Accepted && !is_here {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn store_relayed(&mut self, relayed: &Relayed, opened: &Opened) -> Result<(), Error> {
