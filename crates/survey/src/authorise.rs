@@ -177,18 +177,16 @@ impl Case<'_> {
         hold(!late, Rule::Late, "")
     }
 
-    /// Whether a submitted check gets corrections and nothing else. A supervisor's or an assessor's check
-    /// is corrected by its own device only.
+    /// Whether a submitted check gets corrections and nothing else but what they replace. A supervisor's or
+    /// an assessor's check is corrected by its own device only.
     fn corrects_only(&self) -> bool {
         let outside = matches!(self.author.role, Role::Supervisor | Role::ThirdParty);
         let own = self.by_starter("started_by").is_ok();
         self.submitted()
             && (own || !outside)
-            && self
-                .change
-                .puts
-                .iter()
-                .all(|put| matches!(Entry::from_value(&put.value), Ok(Entry::Correct(_))))
+            && self.change.puts.iter().all(|put| {
+                matches!(Entry::from_value(&put.value), Ok(Entry::Correct(_) | Entry::Replaces(_)))
+            })
     }
 
     /// Whether the author's device is the one that the document's first change names, and every root of
@@ -302,6 +300,10 @@ impl Case<'_> {
                 });
                 hold(fits && self.submitted(), Rule::EntryInvalid, key)
             }
+            Entry::Replaces(_) => {
+                let says_more = |put: &Put| !matches!(Entry::from_value(&put.value), Ok(Entry::Replaces(_)));
+                hold(self.change.puts.iter().any(says_more), Rule::EntryInvalid, key)
+            }
             Entry::CloseoutRequest(request) => hold(request.seen == *self.seen(), Rule::EntryInvalid, key),
             Entry::CloseoutSignoff(signoff) => hold(self.signoff_holds(signoff), Rule::EntryInvalid, key),
             Entry::Unlink(unlink) => {
@@ -379,6 +381,8 @@ fn writers(kind: DocumentKind, entry: &Entry) -> Option<&'static [Role]> {
         Side::Department => &[Role::Department],
     };
     Some(match (kind, entry) {
+        // It says something of its own change, whose other keys are judged by themselves.
+        (_, Entry::Replaces(_)) => CHECKING,
         (DocumentKind::Household, Entry::Visit(_) | Entry::Link(_) | Entry::Unlink(_)) => RESIDENT,
         (DocumentKind::Household, Entry::Settle(_)) => RESIDENT,
         (DocumentKind::Village, Entry::Settle(_)) => &[Role::FirstSecretary, Role::Township],

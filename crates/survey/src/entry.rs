@@ -42,6 +42,8 @@ pub enum Entry {
     Extend(Extend),
     /// An issue is handed to somebody (交办).
     Assign(Assign),
+    /// The change with this entry was written anew in the place of one that was not accepted (重写).
+    Replaces(Replaces),
 }
 
 /// A check is submitted: the check at this entry is the submitted check for ever.
@@ -197,6 +199,16 @@ pub struct Assign {
     pub leader: Option<String>,
 }
 
+/// The rest of the change was written anew in the place of one that was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replaces {
+    /// The change that was not accepted, as a hexadecimal hash; it is kept.
+    pub change: String,
+    /// The rule by which it was not accepted, a stable code.
+    pub rule: String,
+}
+
 /// A side of the dual ledger (双台账).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -306,6 +318,7 @@ impl Entry {
             Self::Reopen(_) => "reopen",
             Self::Extend(_) => "extend",
             Self::Assign(_) => "assign",
+            Self::Replaces(_) => "replaces",
         }
     }
 
@@ -389,6 +402,10 @@ impl Entry {
                 part("person", is_said(&assign.person))?;
                 part("leader", assign.leader.as_deref().is_none_or(is_said))
             }
+            Self::Replaces(replaces) => {
+                part("change", is_hash(&replaces.change))?;
+                part("rule", is_rule_code(&replaces.rule))
+            }
         }
     }
 }
@@ -425,6 +442,14 @@ fn is_hash(text: &String) -> bool {
 
 fn is_uuid(text: &str) -> bool {
     text.parse::<crate::id::HouseholdId>().is_ok_and(|id| id.to_string() == text)
+}
+
+/// Bytes of the longest code of a rule, as in a verdict.
+const RULE_BYTES_MAX: usize = 64;
+
+fn is_rule_code(code: &str) -> bool {
+    let letter = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    (1..=RULE_BYTES_MAX).contains(&code.len()) && code.bytes().all(letter)
 }
 
 fn is_result(code: &str) -> bool {

@@ -18,6 +18,7 @@ pub mod id;
 pub mod issue;
 pub mod limits;
 pub mod message;
+pub mod reauthor;
 pub mod register;
 pub mod replay;
 pub mod role;

@@ -58,6 +58,7 @@ fn samples() -> Vec<Entry> {
         Entry::Assign(Assign {
             unit: text("住建局"), person: text("测试甲"), leader: Some(text("测试乙"))
         }),
+        Entry::Replaces(Replaces { change: text(HASH), rule: text("depends_on_quarantined") }),
     ]
 }
 
@@ -109,6 +110,10 @@ fn each_part_is_checked() {
     refused(Entry::Settle(Settle { field: text("a"), settled: vec![], reason: text("看过") }), "settled");
     let twice = vec![text(HASH), text(HASH)];
     refused(Entry::Settle(Settle { field: text("a"), settled: twice, reason: text("看过") }), "settled");
+    for rule in ["", "Late", "late rule"] {
+        refused(Entry::Replaces(Replaces { change: text(HASH), rule: text(rule) }), "rule");
+    }
+    refused(Entry::Replaces(Replaces { change: text("00"), rule: text("late") }), "change");
     refused(
         Entry::Submit(Submit { heads: vec![], result: text("done"), answers_hash: text(HASH) }),
         "result",
@@ -168,7 +173,7 @@ fn fits(schema: &Json, value: &Json) -> bool {
     })
 }
 
-/// The five patterns of the schemas, by the characters and the length that they allow.
+/// The six patterns of the schemas, by the characters and the length that they allow.
 fn pattern_fits(pattern: &str, text: &str) -> bool {
     let hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     match pattern {
@@ -176,6 +181,10 @@ fn pattern_fits(pattern: &str, text: &str) -> bool {
         "^([0-9a-f]{2})+$" => !text.is_empty() && text.len().is_multiple_of(2) && hex(text),
         "^[a-z2-7]{16}$" => is_derived_id(text),
         "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" => text.len() == 10,
+        "^[0-9a-z_]{1,64}$" => {
+            let letter = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_');
+            (1..=64).contains(&text.len()) && text.bytes().all(letter)
+        }
         _ => text.len() == 36 && text.split('-').all(hex),
     }
 }
