@@ -2,11 +2,11 @@
 //! with the derived rows, and sealed into a batch as soon as one is full.
 
 use ruhu_survey::authorise::authorise;
-use ruhu_survey::change::{ActorId, ChangeHash, DocumentId};
+use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId, Encoded};
 use ruhu_survey::gate::{Refusal, admit};
 use ruhu_survey::id::VillageId;
 use ruhu_survey::limits::CLAIMED_AT_MAX;
-use ruhu_survey::register::ChangeBuilder;
+use ruhu_survey::register::{ChangeBuilder, Register};
 use rusqlite::Transaction;
 
 use crate::client::Client;
@@ -72,17 +72,32 @@ impl Pen<'_> {
         let mut builder = ChangeBuilder::new(&stored.register, self.actor(), self.claimed_at);
         let built = build(&mut builder)?;
         let Some((change, encoded)) = builder.finish() else { return Ok((built, None)) };
+        self.keep(stored, None, place, (&change, &encoded))?;
+        Ok((built, Some(encoded.hash)))
+    }
+
+    /// Judges a change that was built on `before`, or else on what the document holds, and adds it.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] when the change breaks a rule; nothing is written then. Or that the store fails.
+    pub(crate) fn keep(
+        &self,
+        stored: &mut Stored,
+        before: Option<&Register>,
+        place: Place,
+        (change, encoded): (&Change, &Encoded),
+    ) -> Result<(), Error> {
         let author = self.identity.author();
-        authorise(stored.id, &stored.register, &stored.register, &change, &author).map_err(|violation| {
+        let before = before.unwrap_or(&stored.register);
+        authorise(stored.id, before, &stored.register, change, &author).map_err(|violation| {
             Error::NotAllowed { key: violation.key, rule: violation.rule.code().to_owned() }
         })?;
         let past = StoredPast { connection: self.tx, row: stored.row };
         admit(&encoded.bytes, &stored.register, &past).map_err(|refusal| too_much(stored.id, &refusal))?;
-        document::add_own(self.tx, stored.row, &encoded, self.opening, place)?;
-        stored.register.apply(&change, encoded.hash);
+        document::add_own(self.tx, stored.row, encoded, self.opening, place)?;
+        stored.register.apply(change, encoded.hash);
         document::save(self.tx, stored)?;
-        rows::refresh(self.tx, stored)?;
-        Ok((built, Some(encoded.hash)))
+        rows::refresh(self.tx, stored)
     }
 }
 

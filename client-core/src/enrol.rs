@@ -8,17 +8,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ruhu_ledger::certificate::SignedCertificate;
 use ruhu_ledger::signature::{PublicKey, SecretKey};
 use ruhu_survey::id::{DeploymentId, EpochId, VillageId};
+use ruhu_survey::limits::CLAIMED_AT_MAX;
 use rusqlite::{Transaction, params};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::author::Pen;
 use crate::client::Client;
-use crate::env::random;
+use crate::env::{now_s, random};
 use crate::error::Error;
 use crate::identity::{Identity, device_key};
-use crate::problem::refusal;
-use crate::store::batch;
+use crate::new_key::adopt_key;
+use crate::problem::{code, refusal};
+use crate::reauthor;
 use crate::store::meta::{self, Fact};
+use crate::store::{batch, certificate};
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
 /// What the proof of an enrolment is signed for.
@@ -101,7 +105,9 @@ struct AnswerUser {
 }
 
 impl Client {
-    /// Enrols this device, or takes a new certificate for it from the same installation.
+    /// Enrols this device, or takes a new certificate for it from the same installation. Everything in the
+    /// store is kept: what an earlier key of this device wrote is carried on, and what was kept apart for
+    /// that key alone (revoked, expired, provisional) is written anew under the present one.
     ///
     /// `device_name` is a label such as `tablet 3`, without personal data. `confirm` is shown the six
     /// words of the server's key when the invitation carried no key; nothing is kept unless it says yes.
@@ -117,9 +123,13 @@ impl Client {
         confirm: &mut dyn FnMut([&'static str; 6]) -> bool,
         transport: &impl Transport,
     ) -> Result<Enrolled, Error> {
-        let key = self.key_to_enrol()?;
-        let request = request(invitation, device_name, &key);
-        let response = transport.send(request).await?;
+        let mut key = self.key_to_enrol()?;
+        let mut response = transport.send(request(invitation, device_name, &key)).await?;
+        if self.needs_another_key(&response) {
+            // The code is not used up by a refusal.
+            key = self.next_key()?;
+            response = transport.send(request(invitation, device_name, &key)).await?;
+        }
         let (answer, certificate, server_key) = read_answer(&response, &key)?;
         match invitation.server_key {
             Some(expected) if expected != server_key => return Err(Error::OtherServer),
@@ -127,8 +137,7 @@ impl Client {
             _ => {}
         }
         self.refuse_another(&answer, &certificate)?;
-        self.store.write(|tx| keep(tx, invitation, &answer, &certificate, server_key))?;
-        self.reload_identity()?;
+        self.keep_enrolment(invitation, &answer, &certificate, server_key)?;
         Ok(Enrolled {
             user_name: answer.user.name,
             villages: answer.villages.len(),
@@ -136,13 +145,52 @@ impl Client {
         })
     }
 
+    /// The present key; another one where that was revoked or is known to be in two places.
     fn key_to_enrol(&mut self) -> Result<SecretKey, Error> {
+        if let Some(identity) = self.identity_if_any() {
+            let revoked = certificate::revoked_ms(self.store.read(), identity.device())?.is_some();
+            if revoked || self.must_give_up_its_key()? {
+                return self.next_key();
+            }
+        }
         if let Some(key) = device_key(self.store.read())? {
             return Ok(key);
         }
         let seed: [u8; 32] = random(self.environment())?;
         self.store.write(|tx| meta::set(tx, Fact::DeviceSeed, &seed))?;
         Ok(SecretKey::from_seed(seed))
+    }
+
+    /// Whether the server will not certify the present key of this device again.
+    fn needs_another_key(&self, response: &HttpResponse) -> bool {
+        let refused = code(response);
+        self.identity_if_any().is_some()
+            && matches!(refused.as_deref(), Some("enrolment_key_revoked" | "enrolment_key_in_use"))
+    }
+
+    /// Keeps what an enrolment gave, and writes anew what was kept apart for the key alone.
+    fn keep_enrolment(
+        &mut self,
+        invitation: &Invitation,
+        answer: &Answer,
+        certificate: &SignedCertificate,
+        server_key: PublicKey,
+    ) -> Result<(), Error> {
+        let before = self.identity_if_any().cloned();
+        let claimed_at = now_s(self.environment()).clamp(0, CLAIMED_AT_MAX);
+        let opening = random(self.environment())?;
+        let (store, environment) = self.store_and_environment();
+        store.write(|tx| {
+            if let Some(before) = before.filter(|before| before.certificate.key != certificate.statement.key)
+            {
+                adopt_key(tx, &before, environment)?;
+            }
+            keep(tx, invitation, answer, certificate, server_key)?;
+            let identity = Identity::load(tx)?.ok_or(Error::NotEnrolled)?;
+            reauthor::run(&Pen { tx, identity: &identity, opening, claimed_at })
+        })?;
+        self.opening = opening;
+        self.reload_identity()
     }
 
     fn refuse_another(&self, answer: &Answer, certificate: &SignedCertificate) -> Result<(), Error> {
@@ -213,6 +261,7 @@ fn keep(
     }
     // A person decided for this server: what stopped the last sync is judged anew.
     meta::set(tx, Fact::Halted, &[])?;
+    meta::set(tx, Fact::Copied, &[])?;
     meta::set(tx, Fact::Nonce, &[])?;
     meta::set(tx, Fact::ServerUrl, invitation.server.as_bytes())?;
     meta::set(tx, Fact::ServerKey, &server_key.0)?;

@@ -16,8 +16,10 @@ mod identity;
 mod key_file;
 mod list;
 mod mend;
+mod new_key;
 mod peer;
 mod problem;
+mod reauthor;
 mod receive;
 mod record;
 mod repair;
@@ -52,7 +54,7 @@ pub use list::{CheckState, ListedCheck, ListedHousehold, Order, Query, SendState
 #[cfg(not(target_arch = "wasm32"))]
 pub use peer::SocketLink;
 pub use peer::{BundlePart, BundleReport, Carried, Link, Peer, PeerReport};
-pub use record::{OpenConflict, Written};
+pub use record::{DecidedByPeople, OpenConflict, Written};
 pub use ruhu_sqlite::Profile;
 pub use status::{DeviceStatus, Fork, KnownDevice, LastSync, NotAccepted, ReceiptLine, Status, Unsent};
 pub use store::OpenReport;

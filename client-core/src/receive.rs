@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ruhu_ledger::batch::{Anchor, Batch, BatchBody, BatchHeader, change_hash};
-use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
+use ruhu_ledger::certificate::{CertificateKind, SignedCertificate, SignedRevocation};
 use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
 use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::replay::{ReplayBatch, ReplayReader};
@@ -33,6 +33,9 @@ use crate::store::set_aside::{self, Item};
 use crate::store::{certificate, snapshot, village};
 use crate::workbench::{NotApplied, Rights, Workbench, name};
 
+/// The rule that keeps apart what a provisional device writes.
+const RULE_PROVISIONAL: &str = "device_provisional";
+
 /// What one answer brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
@@ -42,6 +45,8 @@ pub(crate) struct Taken {
     pub(crate) relayed: u64,
     /// Own changes that the server did not accept.
     pub(crate) not_accepted: u64,
+    /// Own changes written anew in the place of some that were not accepted.
+    pub(crate) rewritten: u64,
     /// Things set aside.
     pub(crate) set_aside: u64,
     /// Batches carried for others that are now known to be received.
@@ -109,6 +114,10 @@ impl<'a> Receiver<'a> {
             Commit::Replay(relayed) => self.replayed(relayed),
             Commit::Decision(decision) if self.is_left(decision.village, decision.sequence) => Ok(()),
             Commit::Decision(decision) => self.decision(decision),
+            Commit::Fork(fork) if fork.device == self.identity.device() => {
+                note_copied(self.tx, fork.village, fork.number)
+            }
+            Commit::Fork(_) => Ok(()),
             Commit::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
             Commit::VectorWanted(village) => village::forget_cursor(self.tx, *village),
             Commit::Village(_) => Ok(()),
@@ -202,16 +211,24 @@ impl<'a> Receiver<'a> {
             _ => return Ok(()),
         }
         let waiting = if state == ChangeState::Own { ChangeState::Own } else { ChangeState::Held };
-        // A held change of one's own stays in view: it only waits at the server.
+        // A held change of one's own stays in view: it only waits at the server. So does what a provisional
+        // device writes until a person enrols it again.
+        let provisional = self.identity.certificate.kind == CertificateKind::Provisional;
         let (state, rule) = match verdict {
             Verdict::Accepted => (ChangeState::Accepted, ""),
             Verdict::Held { .. } => (waiting, "held"),
+            Verdict::Quarantined { rule, .. } if provisional && rule == RULE_PROVISIONAL => {
+                (ChangeState::Own, RULE_PROVISIONAL)
+            }
             Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
             Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
         };
         document::set_state(self.tx, row, hash, state, rule)?;
         if matches!(state, ChangeState::Quarantined | ChangeState::Refused) {
             self.taken.not_accepted += u64::from(known.own);
+            self.bench.rebuild(known.village, id)?;
+        } else if state == ChangeState::Accepted && document::replaced(self.tx, row)?.contains_key(&hash) {
+            // It was written anew meanwhile, and what it stands on was adopted before it arrived.
             self.bench.rebuild(known.village, id)?;
         }
         Ok(())
@@ -392,6 +409,10 @@ impl<'a> Receiver<'a> {
                 false => self.received(&known, &relayed.receipt, Some(relayed.sequence)),
             };
         }
+        if batch.header.device == self.identity.device() {
+            // This store never wrote it: another one goes on under the same key.
+            note_copied(self.tx, relayed.village, batch.header.number)?;
+        }
         let row = batch::insert(self.tx, batch, 0, BatchState::Received)?;
         batch::keep_receipt(self.tx, row, &relayed.receipt, Some(relayed.sequence))?;
         let verdicts = &relayed.receipt.statement.verdicts;
@@ -538,6 +559,15 @@ impl<'a> Receiver<'a> {
         }
         village::keep_checkpoint(self.tx, self.identity.epoch, &new, &frame.note, self.now_ms)
     }
+}
+
+/// Notes that this store was copied or restored; the first place where it was seen stays.
+fn note_copied(tx: &Transaction<'_>, village: VillageId, number: u64) -> Result<(), Error> {
+    if meta::present(tx, Fact::Copied)?.is_some() {
+        return Ok(());
+    }
+    let place = [village.as_bytes().as_slice(), &number.to_be_bytes()].concat();
+    meta::set(tx, Fact::Copied, &place)
 }
 
 /// Whether the log of `new` begins with the whole log of `held`.

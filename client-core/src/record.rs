@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use ruhu_ledger::decision::{People, SignedDecision};
+use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::{ChangeHash, DocumentId, Value};
+use ruhu_survey::codec::CodecError;
 use ruhu_survey::history::{self, Attribution, FieldDifference, FieldEvent, Recorded};
 use ruhu_survey::id::{DeviceId, UserId, VillageId};
 use ruhu_survey::register::{LiveOp, Register};
 use ruhu_survey::shown::conflicts;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -44,6 +47,19 @@ pub struct OpenConflict {
     pub shown: Written,
     /// The other values, in the order in which they would be shown.
     pub others: Vec<Written>,
+}
+
+/// What two people decided about a change that was kept apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedByPeople {
+    /// The change.
+    pub change: ChangeHash,
+    /// Whether it was adopted; else it was refused.
+    pub adopted: bool,
+    /// When, by the server's clock, milliseconds since 1970.
+    pub decided_ms: i64,
+    /// Who, and why.
+    pub people: People,
 }
 
 impl Client {
@@ -85,6 +101,36 @@ impl Client {
         let mut events = history::history(document.kind, &self.recorded(document)?);
         events.retain(|event| key.is_none_or(|key| event.key == key));
         Ok(events)
+    }
+
+    /// What people decided about changes of a document that were kept apart, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDocument`], or that the store fails.
+    pub fn decisions(&self, document: DocumentId) -> Result<Vec<DecidedByPeople>, Error> {
+        let stored = self.stored(document)?;
+        let connection = self.store.read();
+        let mut statement = connection.prepare_cached(
+            "SELECT decision.bytes FROM decision JOIN change ON change.hash = decision.hash
+             WHERE change.document = ?1 AND decision.village = ?2 ORDER BY decision.sequence",
+        )?;
+        let rows = statement
+            .query_map(params![stored.row, stored.village.as_bytes()], |row| row.get::<_, Vec<u8>>(0))?;
+        let mut decided = Vec::new();
+        for bytes in rows {
+            let unreadable = |_| Error::stored("decision")(CodecError::Unknown("decision"));
+            let said = SignedDecision::from_bytes(&bytes?).map_err(unreadable)?.statement;
+            if let Some(people) = said.people {
+                let adopted = said.verdict == Verdict::Accepted;
+                decided.push(DecidedByPeople {
+                    change: said.change,
+                    adopted,
+                    decided_ms: said.decided_ms,
+                    people,
+                });
+            }
+        }
+        Ok(decided)
     }
 
     /// The changes of a document in causal order, each with whose it is.

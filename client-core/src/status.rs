@@ -1,6 +1,6 @@
 //! What a person asks before leaving the network: is everything received, and is anything wrong?
 
-use ruhu_ledger::certificate::Certificate;
+use ruhu_ledger::certificate::{Certificate, CertificateKind};
 use ruhu_survey::change::{ChangeHash, DocumentId, parse};
 use ruhu_survey::id::{DeploymentId, DeviceId, UserId, VillageId};
 use ruhu_survey::role::Role;
@@ -62,6 +62,8 @@ pub struct DeviceStatus {
     pub until_ms: i64,
     /// When the key was revoked, if it was.
     pub revoked_ms: Option<i64>,
+    /// Whether a person has to enrol it again: until then the server keeps apart what it sends.
+    pub provisional: bool,
     /// The server's address.
     pub server: String,
     /// The server's key in six words.
@@ -147,6 +149,8 @@ pub struct NotAccepted {
     pub state: SendState,
     /// The keys it wrote.
     pub keys: Vec<String>,
+    /// The change that was written anew in its place.
+    pub replaced_by: Option<ChangeHash>,
 }
 
 /// A device whose certificate is known.
@@ -200,7 +204,7 @@ impl Client {
     pub fn refused(&self) -> Result<Vec<NotAccepted>, Error> {
         let connection = self.store.read();
         let mut statement = connection.prepare_cached(
-            "SELECT d.village, c.document, c.hash, c.state, c.rule, c.bytes FROM change c
+            "SELECT d.village, c.document, c.hash, c.state, c.rule, c.bytes, c.replaced_by FROM change c
              JOIN document d ON d.document = c.document
              WHERE c.state IN (3, 4) AND c.opening IS NOT NULL ORDER BY c.change DESC",
         )?;
@@ -218,6 +222,7 @@ impl Client {
                     _ => SendState::Refused(rule),
                 },
                 keys: puts.into_iter().map(|put| put.key).collect(),
+                replaced_by: row.get::<_, Option<[u8; 32]>>(6)?.map(ChangeHash),
             });
         }
         Ok(found)
@@ -257,6 +262,7 @@ impl Client {
             role: held.role,
             until_ms: held.until_ms,
             revoked_ms: certificate::revoked_ms(connection, identity.device())?,
+            provisional: held.kind == CertificateKind::Provisional,
             server: identity.server_url.clone(),
             server_words: identity.server_key.fingerprint_words(),
         }))

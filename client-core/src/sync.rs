@@ -4,17 +4,23 @@
 //! No statement of the database is open while a request is under way. Whatever an answer brought is one
 //! transaction, so a kill between any two steps loses nothing and repeats little.
 
+use ruhu_ledger::certificate::CertificateKind;
 use ruhu_survey::id::VillageId;
+use ruhu_survey::limits::CLAIMED_AT_MAX;
 use ruhu_sync::frame::WireError;
 use ruhu_sync::request::Hello;
 use ruhu_sync::session::{self, Commit, Outcome, RequestPlan, Session, Step, Summary, VillageSummary};
 use ruhu_sync::{FrameReader, KeyBytes, PROTOCOL_VERSION, ResponseFrame, encode_all};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
+use crate::author::Pen;
 use crate::client::Client;
+use crate::env::{now_s, random};
 use crate::error::Error;
 use crate::exchange::{Moved, nonce_is_unknown};
+use crate::identity::Identity;
 use crate::problem::{code, refusal};
+use crate::reauthor;
 use crate::receive::{Receiver, Taken};
 use crate::replay::Outgoing;
 use crate::store::batch::{self, DOCUMENT_SCHEMA, Seal};
@@ -25,6 +31,14 @@ use crate::store::village;
 use crate::transport::{HttpResponse, Transport, TransportError};
 
 const SYNC_PATH: &str = "/v1/sync";
+
+/// The refusal of a device whose key another copy of its store gave up.
+const KEY_COPIED: &str = "key_copied";
+/// The refusal of a device that a person has to enrol again: what it sends is kept apart.
+const DEVICE_PROVISIONAL: &str = "device_provisional";
+
+/// Sessions of one sync at most: what was written anew may be refused in its turn.
+const SESSIONS_MAX: usize = 4;
 
 /// How far a sync has come. Counted in receipts and stored batches, never guessed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +77,10 @@ pub struct SyncReport {
     pub progress: Progress,
     /// Own changes that the server did not accept: see [`Client::refused`](crate::Client::refused).
     pub not_accepted: u64,
+    /// Own changes written anew in the place of some that were not accepted, and sent.
+    pub rewritten: u64,
+    /// Whether a person has to enrol this device again: its store was copied or restored.
+    pub provisional: bool,
     /// Things that came and were set aside: see [`Client::set_aside`](crate::Client::set_aside).
     pub set_aside: u64,
     /// Own batches still without a receipt.
@@ -88,6 +106,7 @@ pub struct SyncReport {
 pub(crate) struct Tally {
     pub(crate) progress: Progress,
     pub(crate) not_accepted: u64,
+    pub(crate) rewritten: u64,
     pub(crate) set_aside: u64,
     freed: u64,
     pub(crate) requests: u64,
@@ -128,7 +147,7 @@ impl Client {
         self.refuse_halted()?;
         let log = self.begin_sync()?;
         let mut tally = Tally::default();
-        let ended = loop {
+        let mut ended = loop {
             let freed = tally.freed;
             let ended = self.run(transport, progress, &mut tally).await;
             // A batch that got its predecessor in this session was not among those it set out to send.
@@ -136,6 +155,9 @@ impl Client {
                 break ended;
             }
         };
+        if let Some(outcome) = self.settle_key(transport, &ended).await {
+            ended = outcome;
+        }
         let outcome = match &ended {
             Ok(SyncOutcome::Complete) => "complete".to_owned(),
             Ok(SyncOutcome::Paused) => "paused".to_owned(),
@@ -150,6 +172,8 @@ impl Client {
             outcome,
             progress: tally.progress,
             not_accepted: tally.not_accepted,
+            rewritten: tally.rewritten,
+            provisional: self.identity()?.certificate.kind == CertificateKind::Provisional,
             set_aside: tally.set_aside,
             waiting: self.waiting()?,
             requests: tally.requests,
@@ -160,6 +184,35 @@ impl Client {
             repairs: tally.repairs,
             mismatched: mismatched.map(|village| village.id).collect(),
         })
+    }
+
+    /// Gives the key up when this store was found to be in two places; what a server says that keeps a
+    /// device apart is not a failure then. `None` leaves the outcome as it is.
+    async fn settle_key(
+        &mut self,
+        transport: &impl Transport,
+        ended: &Result<SyncOutcome, Error>,
+    ) -> Option<Result<SyncOutcome, Error>> {
+        match ended {
+            Ok(SyncOutcome::Complete) => {}
+            Err(Error::Refused { code, .. }) if code == KEY_COPIED => {
+                if let Err(error) = self.store.write(note_key_given_up) {
+                    return Some(Err(error));
+                }
+            }
+            Err(Error::Refused { code, .. }) if code == DEVICE_PROVISIONAL => {
+                return Some(Ok(SyncOutcome::Complete));
+            }
+            _ => return None,
+        }
+        match self.must_give_up_its_key() {
+            Ok(false) => None,
+            Ok(true) => {
+                let given_up = self.give_up_key(transport).await;
+                Some(given_up.map(|()| SyncOutcome::Complete))
+            }
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// Takes new villages over in one piece, syncs, and mends what turned out to differ.
@@ -175,16 +228,35 @@ impl Client {
                 return Ok(SyncOutcome::Interrupted(error));
             }
         }
-        let outcome = self.run_session(transport, progress, tally).await?;
+        let outcome = self.run_sessions(transport, progress, tally).await?;
         if outcome != SyncOutcome::Complete || !self.repair_all(transport, tally).await? {
             return Ok(outcome);
         }
-        let outcome = self.run_session(transport, progress, tally).await?;
+        let outcome = self.run_sessions(transport, progress, tally).await?;
         self.conclude_repairs(outcome == SyncOutcome::Complete, tally)?;
         Ok(outcome)
     }
 
-    async fn run_session(
+    /// Sessions until nothing new was written anew: what a verdict made this device write goes out at once.
+    async fn run_sessions(
+        &mut self,
+        transport: &impl Transport,
+        progress: &mut dyn FnMut(Progress),
+        tally: &mut Tally,
+    ) -> Result<SyncOutcome, Error> {
+        let mut outcome = SyncOutcome::Paused;
+        for _ in 0..SESSIONS_MAX {
+            let before = tally.rewritten;
+            outcome = self.session(transport, progress, tally).await?;
+            if tally.rewritten == before || outcome != SyncOutcome::Complete {
+                break;
+            }
+            outcome = SyncOutcome::Paused;
+        }
+        Ok(outcome)
+    }
+
+    async fn session(
         &mut self,
         transport: &impl Transport,
         progress: &mut dyn FnMut(Progress),
@@ -192,6 +264,7 @@ impl Client {
     ) -> Result<SyncOutcome, Error> {
         let summary = self.seal_and_sum_up()?;
         tally.progress.villages = summary.villages.len() as u64;
+        tally.progress.villages_done = 0;
         let device = self.identity()?.device();
         let unsent = summary.villages.iter().flat_map(|village| &village.unsent);
         tally.progress.to_send =
@@ -313,6 +386,9 @@ impl Client {
     fn take_in(&mut self, commits: &[Commit]) -> Result<Taken, Error> {
         let identity = self.identity()?.clone();
         let now_ms = self.environment().now_ms();
+        let claimed_at = now_s(self.environment()).clamp(0, CLAIMED_AT_MAX);
+        // Whatever is written anew is by a fresh actor: it must not stand on what was not accepted.
+        let opening = random(self.environment())?;
         let (store, environment) = self.store_and_environment();
         let taken = store.write(|tx| {
             if commits.iter().any(|commit| matches!(commit, Commit::Checkpoint(_))) {
@@ -321,12 +397,19 @@ impl Client {
                     batch::seal(tx, &identity, village.id, environment, Seal::All)?;
                 }
             }
-            Receiver::new(tx, &identity, now_ms)?.take(commits)
+            let mut taken = Receiver::new(tx, &identity, now_ms)?.take(commits)?;
+            let identity = Identity::load(tx)?.ok_or(Error::NotEnrolled)?;
+            let pen = Pen { tx, identity: &identity, opening, claimed_at };
+            taken.rewritten = reauthor::run(&pen)?;
+            Ok(taken)
         });
         if let Err(Error::LogInconsistent) = &taken {
             self.halt(commits, now_ms)?;
         }
         let taken = taken?;
+        if taken.rewritten > 0 {
+            self.opening = opening;
+        }
         self.reload_identity()?;
         Ok(taken)
     }
@@ -421,8 +504,17 @@ impl Tally {
         self.freed += taken.freed;
         self.progress.villages_done += taken.caught_up.len() as u64;
         self.not_accepted += taken.not_accepted;
+        self.rewritten += taken.rewritten;
         self.set_aside += taken.set_aside;
     }
+}
+
+/// Notes that another copy of this store gave the key up; where the two parted is not known.
+fn note_key_given_up(tx: &Transaction<'_>) -> Result<(), Error> {
+    if meta::present(tx, Fact::Copied)?.is_none() {
+        meta::set(tx, Fact::Copied, &[0; 24])?;
+    }
+    Ok(())
 }
 
 fn held_note(connection: &Connection, epoch: ruhu_survey::id::EpochId) -> Result<String, Error> {

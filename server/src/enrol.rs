@@ -39,7 +39,7 @@ const CODE_CHARS: usize = 10;
 const CODE_BITS: u32 = 50;
 
 /// Rounds until another enrolment's serial number no longer comes between; more than anyone needs.
-const SERIAL_TRIES_MAX: usize = 20;
+pub(crate) const SERIAL_TRIES_MAX: usize = 20;
 
 /// A one-time enrolment code (注册码): 50 random bits as ten characters, written `K7QD-92MX-4T`.
 #[derive(Clone, PartialEq, Eq)]
@@ -207,6 +207,12 @@ pub enum EnrolError {
     /// The key belongs to another person's device.
     #[error("the key belongs to another person's device: make a new key")]
     KeyInUse,
+    /// No certificate was ever given to the key.
+    #[error("the key is not enrolled here")]
+    KeyUnknown,
+    /// The key was given up as often as it may be.
+    #[error("the key was given up too often: revoke the device and enrol it anew")]
+    TooManyCopies,
     /// The key was revoked.
     #[error("the key was revoked: make a new key")]
     KeyRevoked,
@@ -242,6 +248,8 @@ impl EnrolError {
             Self::BadProof => "enrolment_proof_invalid",
             Self::BadName => "enrolment_name_invalid",
             Self::KeyInUse => "enrolment_key_in_use",
+            Self::KeyUnknown => "enrolment_key_unknown",
+            Self::TooManyCopies => "enrolment_too_many_copies",
             Self::KeyRevoked => "enrolment_key_revoked",
             Self::NoVillages => "enrolment_no_villages",
             Self::TooManyVillages(_) => "enrolment_too_many_villages",
@@ -438,4 +446,4 @@ pub fn server_certificate(
 pub const NOBODY: ruhu_survey::id::UserId = ruhu_survey::id::UserId::from_bytes([0; 16]);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -429,17 +429,49 @@ pub(crate) fn change(connection: &Connection, row: i64, hash: ChangeHash) -> Res
 /// Rebuilds a document's register without the changes that do not count, and all that stand on those.
 pub(crate) fn rebuild(connection: &Connection, stored: &mut Stored) -> Result<(), Error> {
     let mut register = Register::default();
-    let mut counted = BTreeSet::new();
-    for held in changes(connection, stored.row)? {
-        let counts = matches!(held.state, ChangeState::Own | ChangeState::Accepted)
-            && held.change.dependencies.iter().all(|dependency| counted.contains(dependency));
-        if counts {
-            register.apply(&held.change, held.hash);
-            counted.insert(held.hash);
-        }
+    let changes = changes(connection, stored.row)?;
+    let counted = counted(&changes);
+    for held in changes.iter().filter(|held| counted.contains(&held.hash)) {
+        register.apply(&held.change, held.hash);
     }
     stored.register = register;
     save(connection, stored)
+}
+
+/// Those of a document's changes that count, in causal order: neither they nor what they stand on was kept
+/// apart.
+pub(crate) fn counted(changes: &[Held]) -> BTreeSet<ChangeHash> {
+    let mut counted = BTreeSet::new();
+    for held in changes {
+        let counts = matches!(held.state, ChangeState::Own | ChangeState::Accepted)
+            && held.change.dependencies.iter().all(|dependency| counted.contains(dependency));
+        if counts {
+            counted.insert(held.hash);
+        }
+    }
+    counted
+}
+
+/// Notes that a change was written anew as another.
+pub(crate) fn mark_replaced(
+    connection: &Connection,
+    row: i64,
+    hash: ChangeHash,
+    by: ChangeHash,
+) -> Result<(), Error> {
+    connection
+        .prepare_cached("UPDATE change SET replaced_by = ?3 WHERE document = ?1 AND hash = ?2")?
+        .execute(params![row, hash.0, by.0])?;
+    Ok(())
+}
+
+/// The changes of a document that were written anew, and as which.
+pub(crate) fn replaced(connection: &Connection, row: i64) -> Result<BTreeMap<ChangeHash, ChangeHash>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT hash, replaced_by FROM change WHERE document = ?1 AND replaced_by IS NOT NULL",
+    )?;
+    let rows = statement.query_map([row], |row| Ok((ChangeHash(row.get(0)?), ChangeHash(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The changes that stand in a document's register, read from the database one by one.

@@ -76,6 +76,22 @@ pub(crate) fn remove(connection: &Connection, check: CheckId, key: &str) -> Resu
     Ok(())
 }
 
+/// The keys of all answers of all drafts.
+pub(crate) fn keys(connection: &Connection) -> Result<Vec<(CheckId, String)>, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT check_id, key FROM draft ORDER BY check_id, key")?;
+    let rows = statement.query_map([], |row| Ok((CheckId::from_bytes(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Moves an answer to another key, unless that one is answered.
+pub(crate) fn rename(connection: &Connection, check: CheckId, from: &str, to: &str) -> Result<(), Error> {
+    connection
+        .prepare_cached("UPDATE OR IGNORE draft SET key = ?3 WHERE check_id = ?1 AND key = ?2")?
+        .execute(params![check.as_bytes(), from, to])?;
+    Ok(())
+}
+
 /// Takes all answers out: they have become changes.
 pub(crate) fn remove_all(connection: &Connection, check: CheckId) -> Result<(), Error> {
     connection.prepare_cached("DELETE FROM draft WHERE check_id = ?1")?.execute([check.as_bytes()])?;

@@ -25,6 +25,11 @@ pub(crate) enum Fact {
     ClockAhead,
     /// The next nonce, text; given by the server, used once.
     Nonce,
+    /// The seed of a key that a certificate was asked for and has not come; kept so that an answer that was
+    /// lost is asked for again.
+    NextSeed,
+    /// Where this store was found to be a copy, or to have one: village and number, 24 bytes; empty: no more.
+    Copied,
 }
 
 impl Fact {
@@ -39,6 +44,8 @@ impl Fact {
             Self::Halted => "halted",
             Self::ClockAhead => "clock_ahead",
             Self::Nonce => "nonce",
+            Self::NextSeed => "next_seed",
+            Self::Copied => "copied",
         }
     }
 }
@@ -46,6 +53,11 @@ impl Fact {
 pub(crate) fn get(connection: &Connection, fact: Fact) -> Result<Option<Vec<u8>>, Error> {
     let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
     Ok(statement.query_row([fact.name()], |row| row.get(0)).optional()?)
+}
+
+/// A fact that may have been taken back by setting it to nothing.
+pub(crate) fn present(connection: &Connection, fact: Fact) -> Result<Option<Vec<u8>>, Error> {
+    Ok(get(connection, fact)?.filter(|value| !value.is_empty()))
 }
 
 pub(crate) fn set(connection: &Connection, fact: Fact, value: &[u8]) -> Result<(), Error> {

@@ -9,8 +9,8 @@ pub(crate) mod certificate;
 pub(crate) mod document;
 pub(crate) mod draft;
 pub(crate) mod meta;
-pub(crate) mod repair;
 pub(crate) mod names;
+pub(crate) mod repair;
 pub(crate) mod rows;
 pub(crate) mod set_aside;
 pub(crate) mod snapshot;
@@ -34,6 +34,7 @@ const MIGRATIONS: Migrations = Migrations(&[
     ("003_staged", include_str!("../../../schemas/sql/client/003_staged.sql")),
     ("004_snapshots", include_str!("../../../schemas/sql/client/004_snapshots.sql")),
     ("005_replay", include_str!("../../../schemas/sql/client/005_replay.sql")),
+    ("006_replaced", include_str!("../../../schemas/sql/client/006_replaced.sql")),
 ]);
 
 /// What was found when a store was opened, besides the store.

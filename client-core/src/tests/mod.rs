@@ -3,12 +3,14 @@
 mod carrying;
 mod carrying_laws;
 mod copies;
+mod forked;
 mod laws;
 mod repairing;
 mod resuming;
+mod rewriting;
 mod server;
-mod snapshots;
 mod shelf;
+mod snapshots;
 mod syncing;
 mod week;
 mod working;

@@ -1,7 +1,9 @@
 //! A server in memory: it enrols, receipts, relays and signs checkpoints as a real one does, and can be
 //! told to misbehave.
 
+mod keys;
 mod replay;
+mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -13,7 +15,7 @@ use ruhu_ledger::certificate::{
     Certificate, CertificateKind, Revocation, SignedCertificate, SignedRevocation,
 };
 use ruhu_ledger::checkpoint::Checkpoint;
-use ruhu_ledger::decision::{Decision, SignedDecision};
+use ruhu_ledger::decision::SignedDecision;
 use ruhu_ledger::receipt::{Receipt, SignedReceipt};
 use ruhu_ledger::replay::{ReplayReader, ReplayWriter, StreamStart};
 use ruhu_ledger::signature::{PublicKey, SecretKey};
@@ -30,8 +32,11 @@ use ruhu_sync::response::{
     VillageKeys, Welcome,
 };
 use ruhu_sync::snapshot::Sealed;
-use ruhu_sync::{Cursor, Fingerprint, KeyBytes, PROTOCOL_VERSION, RequestFrame, ResponseFrame, encode_all};
+use ruhu_sync::{
+    Cursor, Fingerprint, KeyBytes, PROTOCOL_VERSION, Refused, RequestFrame, ResponseFrame, encode_all,
+};
 use sha2::{Digest, Sha256};
+use verdicts::quarantined;
 
 use super::shelf::Shelf;
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
@@ -118,6 +123,18 @@ pub(super) struct State {
     shelves: BTreeMap<VillageId, Shelf>,
     /// How many batches came in replay streams and were understood.
     replayed: usize,
+    /// Changes that put this key are quarantined.
+    forbidden: Option<String>,
+    numbers: BTreeSet<(DeviceId, VillageId, u64)>,
+    /// Devices whose chains have two batches of one number.
+    forked: BTreeSet<DeviceId>,
+    /// Whether a device is given what it wrote itself, where its vector does not name it.
+    tells_own: bool,
+    loses_replacements: bool,
+    /// Whose device enrols next; a new person's without it.
+    owner: Option<UserId>,
+    /// Keys that were given up for a new one.
+    retired: BTreeSet<DeviceId>,
 }
 
 /// The server.
@@ -249,40 +266,31 @@ impl FakeServer {
         self.state.lock().unwrap().accepted.get(&village).map_or(0, BTreeSet::len)
     }
 
-    /// Decides on every change that was not accepted so far.
-    pub(super) fn decide_all(&self, village: VillageId, verdict: &Verdict) {
-        let mut state = self.state.lock().unwrap();
-        let open: Vec<(ChangeHash, BatchId)> = open_changes(&state, village);
-        for (change, batch) in open {
-            let decision = Decision {
-                epoch: self.epoch(),
-                batch,
-                change,
-                verdict: verdict.clone(),
-                decided_ms: 1_760_000_000_000,
-                by: UserId::from_bytes([8; 16]),
-            };
-            let signed = SignedDecision::sign(decision, &self.key).unwrap();
-            state.feeds.entry(village).or_default().push(Item::Decision(signed));
-            if *verdict == Verdict::Accepted {
-                state.accepted.entry(village).or_default().insert(change);
-            }
-        }
-    }
-
     fn enrol(&self, request: &HttpRequest) -> HttpResponse {
         let asked: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
         let key = URL_SAFE_NO_PAD.decode(asked["public_key"].as_str().unwrap()).unwrap();
         let key = PublicKey(key.try_into().unwrap());
         let mut state = self.state.lock().unwrap();
+        if state.retired.contains(&key.device_id()) {
+            let body = br#"{"code":"enrolment_key_revoked","status":409,"title":"the key was revoked"}"#;
+            return answer(409, body.to_vec(), &[]);
+        }
         let serial = state.certificates.len() as u64 + 1;
+        let before = state.certificates.get(&key.device_id()).cloned();
+        if let Some(before) = before.filter(|held| held.statement.kind == CertificateKind::Provisional) {
+            let (kind, from_ms) = (CertificateKind::Device, 1_756_000_000_000);
+            let renewed = Certificate { kind, serial: serial + 100, from_ms, ..before.statement.clone() };
+            state.older.push(before);
+            state.certificates.insert(key.device_id(), SignedCertificate::sign(renewed, &self.key).unwrap());
+        }
+        let owner = state.owner;
         let signed = state.certificates.entry(key.device_id()).or_insert_with(|| {
             let certificate = Certificate {
                 deployment: self.deployment,
                 serial,
                 key,
                 kind: CertificateKind::Device,
-                user: UserId::from_bytes([u8::try_from(serial).unwrap(); 16]),
+                user: owner.unwrap_or(UserId::from_bytes([u8::try_from(serial).unwrap(); 16])),
                 role: if serial == 1 { Role::FirstSecretary } else { Role::WorkTeam },
                 villages: self.villages.iter().copied().collect(),
                 from_ms: 0,
@@ -409,6 +417,21 @@ impl FakeServer {
             }
         }
         let hello = hello.unwrap();
+        let kind = state.certificates[&hello.device].statement.kind;
+        let barred = match kind {
+            _ if state.retired.contains(&hello.device) => Some("key_copied"),
+            CertificateKind::Provisional => Some("device_provisional"),
+            _ => None,
+        };
+        if let Some(code) = barred {
+            if answers.len() == 1 {
+                let (code, detail) = (code.to_owned(), String::new());
+                return vec![ResponseFrame::Refused(Refused { code, detail, upgrade: None })];
+            }
+            answers.extend(state.revocations.iter().cloned().map(ResponseFrame::Revocation));
+            answers.push(ResponseFrame::Bye);
+            return answers;
+        }
         let certificates = state.older.iter().chain(state.certificates.values());
         answers.extend(certificates.cloned().map(ResponseFrame::Certificate));
         answers.extend(state.revocations.iter().cloned().map(ResponseFrame::Revocation));
@@ -426,7 +449,16 @@ impl FakeServer {
         if let Some(receipt) = state.receipts.get(&batch.id()) {
             return ResponseFrame::Receipt(receipt.clone());
         }
-        batch.verify(&state.certificates.get(&batch.header.device).unwrap().statement).unwrap();
+        let certificate = state.certificates.get(&batch.header.device).unwrap().statement.clone();
+        batch.verify(&certificate).unwrap();
+        if !state.numbers.insert((batch.header.device, batch.header.village, batch.header.number)) {
+            state.forked.insert(batch.header.device);
+        }
+        let blanket = match certificate.kind {
+            _ if state.retired.contains(&batch.header.device) => Some("device_revoked"),
+            CertificateKind::Provisional => Some("device_provisional"),
+            _ => None,
+        };
         let body = batch.open().unwrap();
         let mut verdicts = Vec::new();
         let last = body.changes.len() - 1;
@@ -434,7 +466,7 @@ impl FakeServer {
             let hash = change_hash(raw).unwrap();
             let verdict = match &state.refuse_next {
                 Some(verdict) if place == last => verdict.clone(),
-                _ => Verdict::Accepted,
+                _ => blanket.map_or_else(|| state.verdict(raw), |rule| quarantined(rule, None)),
             };
             if verdict == Verdict::Accepted {
                 state.accepted.entry(batch.header.village).or_default().insert(hash);
@@ -489,7 +521,8 @@ impl FakeServer {
         for (place, item) in feed.iter().enumerate().skip(usize::try_from(from).unwrap()) {
             let sequence = place as u64 + 1;
             match item {
-                Item::Batch { device, .. } if *device == hello.device => {}
+                Item::Batch { device, .. }
+                    if *device == hello.device && !state.forked.contains(device) && !state.tells_own => {}
                 Item::Batch { bytes, receipt, .. } => {
                     let shelf = state
                         .shelves
@@ -545,22 +578,6 @@ impl FakeServer {
     }
 }
 
-fn open_changes(state: &State, village: VillageId) -> Vec<(ChangeHash, BatchId)> {
-    let feed = state.feeds.get(&village).map_or(&[][..], Vec::as_slice);
-    let mut open = Vec::new();
-    for item in feed {
-        let Item::Batch { bytes, .. } = item else { continue };
-        let batch = Batch::from_bytes(bytes).unwrap();
-        for (_, raw) in batch.open().unwrap().changes {
-            let hash = change_hash(&raw).unwrap();
-            if !state.accepted.get(&village).is_some_and(|accepted| accepted.contains(&hash)) {
-                open.push((hash, batch.id()));
-            }
-        }
-    }
-    open
-}
-
 fn header(request: &HttpRequest, name: &str) -> String {
     let found = request.headers.iter().find(|(found, _)| *found == name);
     found.map(|(_, value)| value.clone()).unwrap_or_default()
@@ -612,6 +629,11 @@ impl Transport for FakeServer {
         }
         if request.path == "/v1/enrolments" {
             return Ok(self.enrol(&request));
+        }
+        if request.path == "/v1/enrolments/replacements" {
+            let answered = self.replace_key(&request);
+            let lost = self.state.lock().unwrap().loses_replacements;
+            return if lost { Err(TransportError::Cut) } else { Ok(answered) };
         }
         let mut response = if beside { self.beside(&request) } else { self.sync(&request, fault) };
         let first = match beside {

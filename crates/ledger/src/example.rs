@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::{Anchor, Batch, BatchBody, BatchId, UnsealedHeader};
 use crate::certificate::{Certificate, CertificateKind, Revocation};
-use crate::decision::Decision;
+use crate::decision::{Decision, People};
 use crate::epoch::EpochStart;
 use crate::receipt::Receipt;
 use crate::signature::SecretKey;
@@ -138,7 +138,19 @@ pub(crate) fn decision() -> Decision {
         verdict: Verdict::Accepted,
         decided_ms: MORNING_MS + 90_000_000,
         by: user(),
+        people: None,
     }
+}
+
+/// A decision of two people.
+pub(crate) fn decision_of_two() -> Decision {
+    let people = People {
+        proposed_by: UserId::from_bytes([0x52; 16]),
+        proposed_name: "测试甲".to_owned(),
+        confirmed_name: "测试乙".to_owned(),
+        reason: "看过原件".to_owned(),
+    };
+    Decision { people: Some(people), ..decision() }
 }
 
 pub(crate) fn epoch_start() -> EpochStart {

@@ -54,6 +54,12 @@ fn the_decision_is_as_it_always_was() {
 }
 
 #[test]
+fn the_decision_of_two_people_is_as_it_always_was() {
+    let file = expect_file!["../golden/decision_of_two.hex"];
+    signed(example::decision_of_two(), &example::server_key(), file);
+}
+
+#[test]
 fn the_epoch_is_as_it_always_was() {
     signed(example::epoch_start(), &example::server_key(), expect_file!["../golden/epoch.hex"]);
 }

@@ -12,7 +12,7 @@ use ruhu_survey::role::Role;
 use crate::batch::{Anchor, Batch, BatchBody, BatchHeader, BatchId};
 use crate::certificate::{Certificate, CertificateKind, Revocation};
 use crate::checkpoint::Checkpoint;
-use crate::decision::Decision;
+use crate::decision::{Decision, People};
 use crate::epoch::EpochStart;
 use crate::error::FormatError;
 use crate::example;
@@ -82,8 +82,23 @@ fn receipt() -> impl Strategy<Value = Receipt> {
 
 fn decision() -> impl Strategy<Value = Decision> {
     let what = (id(EpochId::from_bytes), any::<[u8; 32]>(), hash(), verdict());
-    (what, time(), id(UserId::from_bytes)).prop_map(|((epoch, batch, change, verdict), decided_ms, by)| {
-        Decision { epoch, batch: BatchId(batch), change, verdict, decided_ms, by }
+    let people = (id(UserId::from_bytes), "[a-z测]{0,9}", "[a-z试]{0,9}", "[a-z ]{0,20}").prop_map(
+        |(proposed_by, proposed_name, confirmed_name, reason)| People {
+            proposed_by,
+            proposed_name,
+            confirmed_name,
+            reason,
+        },
+    );
+    let who = (id(UserId::from_bytes), proptest::option::of(people));
+    (what, time(), who).prop_map(|((epoch, batch, change, verdict), decided_ms, (by, people))| Decision {
+        epoch,
+        batch: BatchId(batch),
+        change,
+        verdict,
+        decided_ms,
+        by,
+        people,
     })
 }
 

@@ -68,6 +68,9 @@ pub enum NotRewritten {
     Closed(String),
 }
 
+/// Gives the bytes of a private value that stood at the first key for the second; nothing when it does not open.
+pub type Reseal<'a> = dyn Fn(&str, &str, &[u8]) -> Option<Vec<u8>> + 'a;
+
 /// What is written anew, and why.
 #[derive(Debug, Clone, Copy)]
 pub struct Replaced<'a> {
@@ -89,7 +92,7 @@ impl Replaced<'_> {
         &self,
         builder: &mut ChangeBuilder<'_>,
         renamed: &mut Renamed,
-        reseal: &dyn Fn(&str, &str, &[u8]) -> Option<Vec<u8>>,
+        reseal: &Reseal<'_>,
     ) -> Result<(), NotRewritten> {
         renamed.expect(self.change, builder);
         for put in &self.change.puts {

@@ -7,7 +7,7 @@ use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
 use ruhu_ledger::decision::SignedDecision;
 use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_survey::codec::{CodecError, Reader, Writer};
-use ruhu_survey::id::{EpochId, HouseholdId, VillageId};
+use ruhu_survey::id::{DeviceId, EpochId, HouseholdId, VillageId};
 
 use crate::frame::{Frame, PayloadError, Shape};
 use crate::key_bytes::KeyBytes;
@@ -34,6 +34,7 @@ const BYE: u8 = 0x4c;
 const KEYS_HELD: u8 = 0x4d;
 const RELAYED_REPLAY: u8 = 0x4e;
 const VECTOR_WANTED: u8 = 0x50;
+const FORK_TOLD: u8 = 0x54;
 
 /// A frame of a response: first a welcome (or one refusal and nothing else), last a bye.
 ///
@@ -72,6 +73,21 @@ pub enum ResponseFrame {
     KeysHeld(BTreeSet<HouseholdId>),
     /// The cursor of this village means nothing here: ask again without it, with the whole vector.
     VectorWanted(VillageId),
+    /// The chain of the device that asks has another branch: its store was copied or restored.
+    ForkTold(ForkTold),
+}
+
+/// A branch of the asking device's own chain that it does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForkTold {
+    /// The village.
+    pub village: VillageId,
+    /// The device, whose store is in two places.
+    pub device: DeviceId,
+    /// The first number that two batches have.
+    pub number: u64,
+    /// The last batch of the other branch.
+    pub tip: BatchId,
 }
 
 /// The server answers, and says who it is today.
@@ -219,6 +235,7 @@ impl Frame for ResponseFrame {
             BYE => ("bye", 0),
             KEYS_HELD => ("keys held", 16 + KEYS_PER_REQUEST * 16),
             VECTOR_WANTED => ("vector wanted", 16),
+            FORK_TOLD => ("fork told", 80),
             _ => return None,
         };
         Some(Shape { name, bytes_max })
@@ -248,6 +265,7 @@ impl Frame for ResponseFrame {
             BYE => Self::Bye,
             KEYS_HELD => Self::KeysHeld(read_households(&mut reader)?),
             VECTOR_WANTED => Self::VectorWanted(VillageId::from_bytes(reader.array()?)),
+            FORK_TOLD => Self::ForkTold(ForkTold::read(&mut reader)?),
             _ => return Err(CodecError::Unknown("the tag of a response frame").into()),
         };
         reader.end()?;
@@ -309,7 +327,24 @@ impl ResponseFrame {
                 writer.raw(village.as_bytes());
                 VECTOR_WANTED
             }
+            Self::ForkTold(fork) => fork.write(writer),
         }
+    }
+}
+
+impl ForkTold {
+    fn write(&self, writer: &mut Writer) -> u8 {
+        writer.raw(self.village.as_bytes()).raw(self.device.as_bytes()).varint(self.number).raw(&self.tip.0);
+        FORK_TOLD
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
+        Ok(Self {
+            village: VillageId::from_bytes(reader.array()?),
+            device: DeviceId::from_bytes(reader.array()?),
+            number: reader.varint()?,
+            tip: BatchId(reader.array()?),
+        })
     }
 }
 

@@ -19,8 +19,8 @@ use crate::key_bytes::KeyBytes;
 use crate::protocol::{PROTOCOL_VERSION, Refused, Side};
 use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
 use crate::response::{
-    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, ResponseFrame,
-    VillageDone, VillageKeys, Welcome,
+    BatchProblem, CheckpointFrame, ForkTold, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay,
+    ResponseFrame, VillageDone, VillageKeys, Welcome,
 };
 use crate::vector::{ChainTip, Cursor};
 
@@ -92,6 +92,7 @@ pub(crate) fn decision() -> SignedDecision {
         verdict: Verdict::Accepted,
         decided_ms: MORNING_MS,
         by: UserId::from_bytes([0xa1; 16]),
+        people: None,
     };
     Signed::sign(decision, &server_key()).unwrap()
 }
@@ -181,6 +182,7 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
             "decision",
             F::Decision(RelayedDecision { village: VILLAGE, sequence: 1_002, decision: decision() }),
         ),
+        ("fork_told", F::ForkTold(fork_told())),
         (
             "checkpoint",
             F::Checkpoint(CheckpointFrame { note, from_size: 300, consistency: vec![[0x44; 32]; 2] }),
@@ -189,6 +191,11 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
         ("village_done", F::VillageDone(done(VILLAGE, 1_002, true))),
         ("bye", F::Bye),
     ]
+}
+
+/// The chain of the device that asks has another branch.
+pub(crate) fn fork_told() -> ForkTold {
+    ForkTold { village: VILLAGE, device: device(1), number: 4, tip: batch_id(0x15) }
 }
 
 pub(crate) fn refused() -> ResponseFrame {

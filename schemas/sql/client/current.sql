@@ -44,13 +44,15 @@ CREATE TABLE change (
     batch    INTEGER REFERENCES batch (batch),   -- NULL until sealed
     position INTEGER,                            -- place in the batch
     state    INTEGER NOT NULL,                   -- 0 own, no verdict yet; 1 accepted; 2 held; 3 quarantined; 4 refused; 5 set aside here
-    rule     TEXT    NOT NULL DEFAULT '',        -- the rule or reason of states 2 to 5, a stable code
+    rule     TEXT    NOT NULL DEFAULT '', replaced_by BLOB,        -- the rule or reason of states 2 to 5, a stable code
     UNIQUE (document, hash)
 ) STRICT;
 
 CREATE INDEX change_batch ON change (batch, position);
 
 CREATE INDEX change_needing ON change (change) WHERE rule = 'needs';
+
+CREATE INDEX change_replaced ON change (document) WHERE replaced_by IS NOT NULL;
 
 CREATE INDEX change_unsealed ON change (change) WHERE batch IS NULL;
 

@@ -236,6 +236,14 @@ CREATE TABLE invite (
     used_by    BLOB                        -- the public key that used it; null while it is open
 ) STRICT;
 
+CREATE TABLE key_replacement (
+    device      BLOB    NOT NULL PRIMARY KEY, -- device id of the new key
+    replaces    BLOB    NOT NULL, -- device id of the key that was given up
+    replaced_ms INTEGER NOT NULL  -- when
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX key_replacement_replaces ON key_replacement (replaces);
+
 CREATE TABLE log_leaf (
     leaf_index INTEGER NOT NULL PRIMARY KEY, -- from 0, without gaps
     time_ms    INTEGER NOT NULL, -- the leaf's own time: when the log reached this size
@@ -266,6 +274,18 @@ CREATE TABLE person_region (
     region TEXT NOT NULL,                        -- a region code; every village whose code begins with it (辖区)
     PRIMARY KEY (person, region)
 ) STRICT;
+
+CREATE TABLE proposal (
+    sequence    INTEGER NOT NULL, -- feed number of the change's batch
+    position    INTEGER NOT NULL, -- place of the change in that batch
+    choice      INTEGER NOT NULL, -- 1 adopt, 2 refuse
+    person      BLOB    NOT NULL, -- user id of who proposes it
+    name        TEXT    NOT NULL, -- their name, as it will stand in the decision
+    reason      TEXT    NOT NULL, -- why
+    proposed_ms INTEGER NOT NULL, -- when
+    PRIMARY KEY (sequence, position),
+    FOREIGN KEY (sequence, position) REFERENCES change (sequence, position)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE region (
     code        TEXT NOT NULL PRIMARY KEY, -- 2, 4, 6, 9 or 12 digits without trailing zero groups (区划代码)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ruhu_ledger::batch::BatchId;
 use ruhu_ledger::certificate::SignedRevocation;
 use ruhu_ledger::replay::{ReplayWriter, StreamStart};
 use ruhu_survey::id::{DeviceId, HouseholdId, VillageId};
@@ -9,10 +10,10 @@ use ruhu_sync::answer::keys_start;
 use ruhu_sync::limits::{ANSWER_BYTES, KEYS_PER_FRAME};
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{
-    CheckpointFrame, Relayed, RelayedDecision, RelayedReplay, ResponseFrame, VillageDone, VillageKeys,
-    Welcome,
+    CheckpointFrame, ForkTold, Relayed, RelayedDecision, RelayedReplay, ResponseFrame, VillageDone,
+    VillageKeys, Welcome,
 };
-use ruhu_sync::{KeyBytes, PROTOCOL_VERSION, Refused};
+use ruhu_sync::{ChainTip, KeyBytes, PROTOCOL_VERSION, Refused};
 
 use super::intake::Part;
 use super::problem::ApiError;
@@ -67,11 +68,13 @@ pub(crate) fn answer(
         answer.extend(own_revocation(store, &device)?.map(ResponseFrame::Revocation));
     } else {
         settle_belt(store, now_ms, &keys.signing)?;
+        let forks = forks(store, device.id, &parts)?;
         let stream = stream(store, &device, &hello)?;
         let mut given = Given { left: ANSWER_BYTES_MAX, stream, ..Given::default() };
         for part in parts {
             give(store, keys, now_ms, part, &mut given, &mut answer)?;
         }
+        answer.extend(forks);
         answer.extend(checkpoint(store, keys, now_ms, &hello)?);
     }
     answer.push(ResponseFrame::Bye);
@@ -111,6 +114,23 @@ pub(super) fn wrapped(
     offered: &HouseholdKeyFrame,
 ) -> Result<Vec<u8>, KeyError> {
     keys.wrap(KeyUse::Household(village, offered.household), &offered.key.0)
+}
+
+/// For each village where the device's own chain has a branch that it does not name, the end of that one.
+fn forks(store: &dyn Store, device: DeviceId, parts: &[Part]) -> Result<Vec<ResponseFrame>, StoreError> {
+    let mut told = Vec::new();
+    for part in parts {
+        let village = part.village();
+        let Some(fork) = store.fork(village, device)? else { continue };
+        let named = |(number, batch): &(u64, BatchId)| {
+            part.sent.contains(batch) || part.query.vector.contains(&ChainTip::at(device, *number, batch))
+        };
+        let other = fork.tips.iter().find(|tip| !named(tip));
+        told.extend(other.map(|(_, tip)| {
+            ResponseFrame::ForkTold(ForkTold { village, device, number: fork.number, tip: *tip })
+        }));
+    }
+    Ok(told)
 }
 
 fn own_revocation(store: &dyn Store, device: &Device) -> Result<Option<SignedRevocation>, StoreError> {

@@ -16,6 +16,7 @@ use super::body::Incoming;
 use super::problem::ApiError;
 use super::record::Trail;
 use crate::enrol::{EnrolError, EnrolmentGranted, EnrolmentRequest, enrol};
+use crate::replacement::{ReplacementRequest, replace_key};
 
 /// What a device asks to be enrolled with.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -76,7 +77,7 @@ pub(crate) struct EnrolledUser {
 }
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create))
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(replace))
 }
 
 /// Enrols a device. The same request by the same key gets the same certificate again.
@@ -97,12 +98,68 @@ async fn create(
     Ok(Json(answer(granted, state.clock.now_ms())))
 }
 
-fn parse(body: &[u8]) -> Result<EnrolmentRequest, ApiError> {
-    // The parser's own message may quote the body, so only the place is told.
-    let asked: Enrolment = serde_json::from_slice(body).map_err(|error| {
+/// What a device asks whose store was found to be in two places. All four are base64url without padding.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Replacement {
+    /// The Ed25519 public key that it gives up: 32 bytes.
+    old_key: String,
+    /// The Ed25519 public key that it made: 32 bytes.
+    new_key: String,
+    /// The old key's signature of `ruhu/key-replacement/1` over SHA-256 of both keys: 64 bytes.
+    old_proof: String,
+    /// The new key's signature over the same.
+    new_proof: String,
+}
+
+/// What it is given.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Replaced {
+    /// The signed provisional certificate in its binary form: base64url without padding.
+    certificate: String,
+}
+
+/// Gives a key up that was found to be in two places, for a provisional one.
+///
+/// What comes under a provisional certificate is kept in quarantine until a person enrols the device again
+/// with a new code. The same request gets the same certificate again.
+#[utoipa::path(post, path = "/v1/enrolments/replacements", tag = "devices", security(()),
+    request_body = Replacement,
+    responses((status = 200, description = "The provisional certificate", body = Replaced)))]
+async fn replace(
+    State(state): State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Result<Json<Replaced>, ApiError> {
+    let (parts, body) = request.into_parts();
+    state.rates.attempt(caller.address)?;
+    let body = Incoming::new(body, state.bounds.enrolment).whole().await?;
+    Trail::of(&parts).took(body.len() as u64);
+    let asked: Replacement = read(&body)?;
+    let key = |text: &str| decode::<32>(text).map(PublicKey).ok_or(EnrolError::BadKey);
+    let proof = |text: &str| decode::<64>(text).map(Signature).ok_or(EnrolError::BadProof);
+    let asked = ReplacementRequest {
+        old_key: key(&asked.old_key)?,
+        new_key: key(&asked.new_key)?,
+        old_proof: proof(&asked.old_proof)?,
+        new_proof: proof(&asked.new_proof)?,
+    };
+    let (keys, clock) = (state.keys.clone(), state.clock.clone());
+    let signed = state.store(move |store| replace_key(store, &keys, clock.as_ref(), &asked)).await?;
+    tracing::warn!(device = %signed.statement.device(), "a copied key was given up for a provisional one");
+    Ok(Json(Replaced { certificate: URL_SAFE_NO_PAD.encode(signed.to_bytes()) }))
+}
+
+/// The parser's own message may quote the body, so only the place is told.
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         ApiError::Malformed(format!("the body is not an enrolment in JSON: line {line}, column {column}"))
-    })?;
+    })
+}
+
+fn parse(body: &[u8]) -> Result<EnrolmentRequest, ApiError> {
+    let asked: Enrolment = read(body)?;
     let public_key = decode::<32>(&asked.public_key).ok_or(EnrolError::BadKey)?;
     let proof = decode::<64>(&asked.proof).ok_or(EnrolError::BadProof)?;
     Ok(EnrolmentRequest {

@@ -36,6 +36,12 @@ pub(crate) enum ApiError {
     /// The device's key was revoked.
     #[error("the device's key was revoked; what it sent is kept")]
     DeviceRevoked,
+    /// A copy of the device's store gave its key up.
+    #[error("the device's store was copied or restored, and the key was given up; what it sent is kept")]
+    KeyCopied,
+    /// A person has to enrol the device again.
+    #[error("the device's store was copied or restored; what it sends is kept until it is enrolled again")]
+    DeviceProvisional,
     /// The device's certificate is over.
     #[error("the device's certificate has ended: enrol again")]
     CertificateExpired,
@@ -154,6 +160,8 @@ impl ApiError {
             Self::SignatureInvalid => (StatusCode::UNAUTHORIZED, "signature_invalid"),
             Self::DeviceUnknown => (StatusCode::UNAUTHORIZED, "device_unknown"),
             Self::DeviceRevoked => (StatusCode::FORBIDDEN, "device_revoked"),
+            Self::KeyCopied => (StatusCode::FORBIDDEN, "key_copied"),
+            Self::DeviceProvisional => (StatusCode::FORBIDDEN, "device_provisional"),
             Self::CertificateExpired => (StatusCode::FORBIDDEN, "certificate_expired"),
             Self::VillageNotGranted => (StatusCode::FORBIDDEN, "village_not_granted"),
             Self::RoleMayNotRead(_) => (StatusCode::FORBIDDEN, "role_may_not_read"),
@@ -189,11 +197,12 @@ impl ApiError {
 
 fn enrolment_status(error: &EnrolError) -> StatusCode {
     match error {
-        EnrolError::CodeUnknown => StatusCode::NOT_FOUND,
+        EnrolError::CodeUnknown | EnrolError::KeyUnknown => StatusCode::NOT_FOUND,
         EnrolError::CodeExpired | EnrolError::CodeUsed => StatusCode::GONE,
         EnrolError::BadKey | EnrolError::BadProof | EnrolError::BadName => StatusCode::BAD_REQUEST,
         EnrolError::KeyInUse
         | EnrolError::KeyRevoked
+        | EnrolError::TooManyCopies
         | EnrolError::NoVillages
         | EnrolError::TooManyVillages(_) => StatusCode::CONFLICT,
         EnrolError::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -272,6 +281,8 @@ mod tests {
             ApiError::SignatureInvalid,
             ApiError::DeviceUnknown,
             ApiError::DeviceRevoked,
+            ApiError::KeyCopied,
+            ApiError::DeviceProvisional,
             ApiError::CertificateExpired,
             ApiError::VillageNotGranted,
             ApiError::RoleMayNotRead("work_team"),
@@ -299,6 +310,8 @@ mod tests {
                 EnrolError::BadProof,
                 EnrolError::BadName,
                 EnrolError::KeyInUse,
+                EnrolError::KeyUnknown,
+                EnrolError::TooManyCopies,
                 EnrolError::KeyRevoked,
                 EnrolError::NoVillages,
                 EnrolError::TooManyVillages(3_000),

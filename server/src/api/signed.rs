@@ -4,6 +4,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ruhu_ledger::certificate::CertificateKind;
 use ruhu_ledger::signature::{PublicKey, Signature};
 use ruhu_survey::id::DeviceId;
 use ruhu_sync::authenticate::{
@@ -12,6 +13,7 @@ use ruhu_sync::authenticate::{
 
 use super::AppState;
 use super::problem::ApiError;
+use crate::replacement::was_given_up;
 use crate::store::people::Device;
 
 /// SHA-256 of no bytes: the digest of the body of a request that has none.
@@ -80,10 +82,15 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Whether a device may be given anything at this time.
 ///
 /// # Errors
-/// [`ApiError::DeviceRevoked`] or [`ApiError::CertificateExpired`].
+/// [`ApiError::KeyCopied`], [`ApiError::DeviceRevoked`], [`ApiError::DeviceProvisional`] or
+/// [`ApiError::CertificateExpired`].
 pub(crate) fn in_force(device: &Device, now_ms: i64) -> Result<(), ApiError> {
-    if device.revoked.is_some() {
+    if was_given_up(device) {
+        Err(ApiError::KeyCopied)
+    } else if device.revoked.is_some() {
         Err(ApiError::DeviceRevoked)
+    } else if device.certificate.statement.kind == CertificateKind::Provisional {
+        Err(ApiError::DeviceProvisional)
     } else if !device.certificate.statement.holds_at(now_ms) {
         Err(ApiError::CertificateExpired)
     } else {

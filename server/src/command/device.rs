@@ -2,7 +2,7 @@
 
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
-use ruhu_ledger::certificate::{Revocation, SignedRevocation};
+use ruhu_ledger::certificate::{CertificateKind, Revocation, SignedRevocation};
 use ruhu_ledger::limits::REASON_BYTES_MAX;
 use ruhu_survey::id::DeviceId;
 use ruhu_survey::message::say;
@@ -11,6 +11,7 @@ use super::{CommandError, Context, table, user_named};
 use crate::clock::minute_of;
 use crate::config::Settings;
 use crate::enrol::{self, EnrolError, NOBODY};
+use crate::replacement::was_given_up;
 use crate::store::people::{Device, PeopleStore as _, PlaceStore as _};
 use crate::store::{SqliteStore, StoreError};
 
@@ -113,9 +114,19 @@ fn is_called(label: &str, asked: &str) -> bool {
 
 fn state(context: &Context<'_>, device: &Device) -> String {
     let certificate = &device.certificate.statement;
+    if device.forks > 0 && device.revoked.is_none() {
+        return say(context.lang, "server_device_forked", &[]);
+    }
     match &device.revoked {
+        Some((at_ms, _)) if was_given_up(device) => {
+            say(context.lang, "server_device_copied", &[("date", &minute_of(*at_ms))])
+        }
         Some((at_ms, reason)) => {
             say(context.lang, "server_device_revoked", &[("date", &minute_of(*at_ms)), ("reason", reason)])
+        }
+        None if certificate.kind == CertificateKind::Provisional => {
+            let replaced = device.replaces.map_or_else(|| "—".to_owned(), |device| device.to_string());
+            say(context.lang, "server_device_provisional", &[("device", &replaced)])
         }
         None if certificate.holds_at(context.clock.now_ms()) => say(context.lang, "server_device_holds", &[]),
         None => say(context.lang, "server_device_expired", &[]),

@@ -4,6 +4,7 @@ mod bundle;
 mod device;
 mod init;
 mod ledger;
+mod quarantine;
 mod regions;
 mod roster;
 mod serve;
@@ -77,6 +78,9 @@ pub enum Command {
     /// Bundles, `.ruhu` files that devices carry (离线包)
     #[command(subcommand)]
     Bundle(Bundle),
+    /// What is kept apart, and what two people decide about it (隔离区)
+    #[command(subcommand)]
+    Quarantine(Quarantine),
     /// Recompute every signature, chain, the log and all derived tables, and name the first bad position (校验)
     Verify,
     /// Empty and refill everything that is derived from the batches (重建)
@@ -237,6 +241,39 @@ pub enum Bundle {
         #[arg(long, value_name = "CODE")]
         village: String,
     },
+}
+
+/// `ruhu-server quarantine`
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// List what is in quarantine, and what was proposed (列表)
+    List {
+        /// Only of the village with this 12-digit code
+        #[arg(long, value_name = "CODE")]
+        village: Option<String>,
+    },
+    /// Show one change (查看)
+    Show {
+        /// The change, or the beginning of its name
+        change: String,
+    },
+    /// Propose to take a change over although it breaks a rule, or confirm it as the second person (采纳)
+    Adopt(Word),
+    /// Propose to refuse a change for good, or confirm it as the second person (驳回)
+    Refuse(Word),
+}
+
+/// What a person says about a change in quarantine.
+#[derive(Debug, Args)]
+pub struct Word {
+    /// The change, or the beginning of its name
+    pub change: String,
+    /// Who says so: a first secretary, a township or county officer or a supervisor of the village
+    #[arg(long, value_name = "USER")]
+    pub by: String,
+    /// Why, without personal data
+    #[arg(long)]
+    pub reason: String,
 }
 
 /// Why a command did not do its work.
@@ -400,8 +437,20 @@ pub fn run(command: Command, context: &mut Context<'_>) -> Result<(), CommandErr
         Command::Device(Device::Revoke { device, reason }) => device::revoke(context, &device, &reason),
         Command::Bundle(Bundle::Import { file }) => bundle::import(context, &file),
         Command::Bundle(Bundle::Export { file, village }) => bundle::export(context, &file, &village),
+        Command::Quarantine(asked) => quarantined(asked, context),
         Command::Verify => ledger::verify(context),
         Command::Rebuild => ledger::rebuild(context),
+    }
+}
+
+fn quarantined(asked: Quarantine, context: &mut Context<'_>) -> Result<(), CommandError> {
+    use crate::quarantine::Choice;
+    let word = |Word { change, by, reason }, choice| quarantine::Asked { change, choice, by, reason };
+    match asked {
+        Quarantine::List { village } => quarantine::list(context, village),
+        Quarantine::Show { change } => quarantine::show(context, &change),
+        Quarantine::Adopt(said) => quarantine::rule_on(context, &word(said, Choice::Adopt)),
+        Quarantine::Refuse(said) => quarantine::rule_on(context, &word(said, Choice::Refuse)),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::store::people::{NewVillage, PlaceStore as _, Region, RegionCommit};
 const HOUR: i64 = 3_600_000;
 
 #[derive(Debug)]
-struct HandClock(AtomicI64);
+pub(crate) struct HandClock(AtomicI64);
 
 impl Clock for HandClock {
     fn now_ms(&self) -> i64 {
@@ -23,15 +23,15 @@ impl Clock for HandClock {
     }
 }
 
-struct World {
+pub(crate) struct World {
     _directory: tempfile::TempDir,
-    store: SqliteStore,
-    keys: ServerKeys,
-    clock: HandClock,
+    pub(crate) store: SqliteStore,
+    pub(crate) keys: ServerKeys,
+    pub(crate) clock: HandClock,
     user: User,
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&directory.path().join("ruhu.db"), None).unwrap();
     let keys = ServerKeys::from_seeds(&[[1; 32], [2; 32], [3; 32]]);
@@ -84,11 +84,11 @@ impl World {
         }
     }
 
-    fn invite(&self) -> EnrolmentCode {
+    pub(crate) fn invite(&self) -> EnrolmentCode {
         invite(&self.store, &self.clock, &self.user, 24 * HOUR).unwrap()
     }
 
-    fn enrol(&self, request: &EnrolmentRequest) -> Result<EnrolmentGranted, EnrolError> {
+    pub(crate) fn enrol(&self, request: &EnrolmentRequest) -> Result<EnrolmentGranted, EnrolError> {
         enrol(&self.store, &self.keys, &self.clock, request)
     }
 
@@ -100,7 +100,7 @@ impl World {
     }
 }
 
-fn request(code: &EnrolmentCode, seed: u8) -> EnrolmentRequest {
+pub(crate) fn request(code: &EnrolmentCode, seed: u8) -> EnrolmentRequest {
     let key = SecretKey::from_seed([seed; 32]);
     let device_name = "tablet-1".to_owned();
     let proof = key.sign(PROOF_DOMAIN, &proof_digest(code, &key.public(), &device_name));

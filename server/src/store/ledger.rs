@@ -13,6 +13,7 @@ use ruhu_sync::resume::RequestId;
 use super::StoreError;
 use crate::belt::{Found, Pending};
 use crate::ingest::{Ingested, Outcome, Rejection};
+use crate::quarantine::{Quarantined, Ruled, Ruling};
 use crate::relay::{Asked, Relay};
 use crate::verify::Verified;
 
@@ -37,6 +38,15 @@ pub struct Tip {
     pub batch: BatchId,
     /// Its number.
     pub number: u64,
+}
+
+/// A chain with more than one branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    /// The first number that two batches have.
+    pub number: u64,
+    /// The end of each branch with its number, the highest first.
+    pub tips: Vec<(u64, BatchId)>,
 }
 
 /// Changes that the server writes as a device of its own.
@@ -130,6 +140,16 @@ pub trait LedgerStore: Send + Sync {
 
     /// Forgets the bytes kept for a device.
     fn held_drop(&self, device: DeviceId) -> Result<(), StoreError>;
+
+    /// Where a device's chain in a village has forked; none where it has one branch.
+    fn fork(&self, village: VillageId, device: DeviceId) -> Result<Option<Fork>, StoreError>;
+
+    /// What is in quarantine, in the order in which it came; of one village or of all.
+    fn in_quarantine(&self, village: Option<VillageId>) -> Result<Vec<Quarantined>, StoreError>;
+
+    /// Takes up what a person says about a change in quarantine: the first one proposes, a second one who
+    /// says the same decides. A decision is signed, in the log and in the feed.
+    fn rule_on(&self, ruling: &Ruling, now_ms: i64, key: &SecretKey) -> Result<Ruled, StoreError>;
 
     /// Recomputes everything that can be recomputed and names what differs.
     fn verify(&self) -> Result<Verified, StoreError>;

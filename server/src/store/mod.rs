@@ -12,6 +12,8 @@ pub mod sqlite;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod conformance_quarantine;
+#[cfg(test)]
 mod conformance_reads;
 #[cfg(test)]
 pub(crate) mod world;

@@ -144,6 +144,10 @@ pub struct Device {
     pub received_ms: Option<i64>,
     /// Since when its key holds no longer, and why.
     pub revoked: Option<(i64, String)>,
+    /// In how many villages its chain has more than one branch: its store was copied or restored.
+    pub forks: u64,
+    /// The device whose key it took the place of.
+    pub replaces: Option<DeviceId>,
 }
 
 /// A household as a roster knew it at the last import that wrote it.
@@ -213,6 +217,16 @@ pub trait PeopleStore: PlaceStore + RosterStore {
         &self,
         hash: &SecretHash,
         certificate: &SignedCertificate,
+        now_ms: i64,
+    ) -> Result<Redeemed, StoreError>;
+    /// Ends a key with its revocation, unless it ended before, and writes the provisional certificate that
+    /// takes its place, each with its log leaf, all or nothing. [`Redeemed::Used`] when the key was given up
+    /// as often as it may be.
+    fn key_replace(
+        &self,
+        old: DeviceId,
+        certificate: &SignedCertificate,
+        revocation: Option<&SignedRevocation>,
         now_ms: i64,
     ) -> Result<Redeemed, StoreError>;
     /// Writes the deployment, its first epoch and the server's own certificate, each with its log leaf;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ruhu_client_core::{Client, Error};
+use ruhu_client_core::{Client, DecidedByPeople, Error};
 use ruhu_survey::change::{DocumentId, OpId};
+use ruhu_survey::entry::{Entry, Replaces};
 use ruhu_survey::history::{Fate, FieldEvent};
 use ruhu_survey::id::{CheckId, DeviceId};
 use serde_json::{Value, json};
 
+use super::list::rule_text;
 use super::{transport, value, wait};
 use crate::arguments::History;
 use crate::failure::Failure;
@@ -49,8 +51,36 @@ pub(super) fn run(client: &mut Client, asked: &History, output: &Output) -> Resu
     if earlier > 0 {
         output.say("ruhu_history_earlier", &[("count", &earlier)]);
     }
+    for decided in client.decisions(document)? {
+        tell_decided(&decided, output);
+    }
     output.json(&events.iter().map(|event| names.json(event)).collect());
     Ok(())
+}
+
+/// What two people decided about a change of the document that had been kept apart.
+fn tell_decided(decided: &DecidedByPeople, output: &Output) {
+    let code = if decided.adopted { "ruhu_decided_adopted" } else { "ruhu_decided_refused" };
+    let people = &decided.people;
+    output.say(
+        code,
+        &[
+            ("change", &decided.change),
+            ("first", &people.proposed_name),
+            ("second", &people.confirmed_name),
+            ("at", &local(Some(decided.decided_ms))),
+            ("reason", &people.reason),
+        ],
+    );
+}
+
+/// What a change was written in the place of, if the event says so.
+fn replaced(event: &FieldEvent) -> Option<Replaces> {
+    let entry = event.key.starts_with("event/").then(|| Entry::from_value(&event.new))?;
+    match entry {
+        Ok(Entry::Replaces(replaces)) => Some(replaces),
+        _ => None,
+    }
 }
 
 /// The stable word for what became of a value.
@@ -102,6 +132,10 @@ impl Names {
 
     fn notes(&self, event: &FieldEvent, output: &Output) -> String {
         let mut notes = vec![output.message(&format!("ruhu_fate_{}", fate(event)), &[])];
+        if let Some(Replaces { change, rule }) = replaced(event) {
+            let rule = rule_text(&rule, output);
+            notes.push(output.message("ruhu_note_replaces", &[("change", &change), ("rule", &rule)]));
+        }
         if event.settles {
             notes.push(output.message("ruhu_note_settles", &[]));
         }
@@ -137,6 +171,7 @@ impl Names {
             "reason": event.reason,
             "source": event.source.map(|source| source.code()),
             "settles": event.settles,
+            "replaces": replaced(event).map(|replaces| replaces.change),
             "fate": fate(event),
             "shown_after": event.shown_after,
             "concurrent_with": event.concurrent_with.iter().map(|op| self.number(*op)).collect::<Vec<_>>(),

@@ -49,6 +49,9 @@ fn tell_device(status: &Status, output: &Output) {
     if let Some(at) = device.revoked_ms {
         output.say("ruhu_device_revoked", &[("at", &local(Some(at)))]);
     }
+    if device.provisional {
+        output.say("ruhu_provisional", &[]);
+    }
     for village in &status.villages {
         let synced = local(village.synced_ms);
         output.say(
@@ -90,6 +93,9 @@ fn tell_refused(one: &NotAccepted, output: &Output) {
         "ruhu_not_accepted",
         &[("document", &one.document), ("keys", &keys), ("state", &word), ("rule", &rule)],
     );
+    if let Some(change) = one.replaced_by {
+        output.say("ruhu_replaced_by", &[("change", &change)]);
+    }
 }
 
 fn tell_troubles(status: &Status, output: &Output) {
@@ -141,6 +147,7 @@ fn as_json(status: &Status, refused: &[NotAccepted]) -> Value {
             "deployment": device.deployment, "device": device.device, "name": device.name,
             "user": device.user, "user_name": device.user_name, "role": device.role.name(),
             "until": utc(Some(device.until_ms)), "revoked_at": device.revoked_ms.map(|ms| utc(Some(ms))),
+            "provisional": device.provisional,
             "server": device.server, "server_words": device.server_words,
         })
     });
@@ -152,6 +159,7 @@ fn as_json(status: &Status, refused: &[NotAccepted]) -> Value {
         json!({
             "document": one.document.to_string(), "change": one.change.to_string(), "keys": one.keys,
             "state": state_code(&one.state), "rule": rule,
+            "replaced_by": one.replaced_by.map(|change| change.to_string()),
         })
     });
     let unsent = &status.unsent;

@@ -55,6 +55,7 @@ fn sum(earlier: Option<SyncReport>, mut report: SyncReport) -> SyncReport {
         report.set_aside += earlier.set_aside;
         report.snapshots += earlier.snapshots;
         report.repairs.splice(0..0, earlier.repairs);
+        report.rewritten += earlier.rewritten;
     }
     report
 }
@@ -80,6 +81,12 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
     if report.not_accepted > 0 {
         output.say("ruhu_sync_not_accepted", &[("count", &report.not_accepted)]);
     }
+    if report.rewritten > 0 {
+        output.say("ruhu_sync_rewritten", &[("count", &report.rewritten)]);
+    }
+    if report.provisional {
+        output.say("ruhu_provisional", &[]);
+    }
     if report.set_aside > 0 {
         output.say("ruhu_sync_set_aside", &[("count", &report.set_aside)]);
     }
@@ -95,7 +102,7 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
     output.json(&json!({
         "receipts": progress.receipts, "relayed": progress.relayed, "carried": progress.carried, "waiting": report.waiting,
         "not_accepted": report.not_accepted, "set_aside": report.set_aside, "requests": report.requests,
-        "resumed": report.resumed,
+        "resumed": report.resumed, "rewritten": report.rewritten, "provisional": report.provisional,
         "sent_bytes": report.sent_bytes, "got_bytes": report.got_bytes, "mismatched": report.mismatched,
         "snapshots": report.snapshots,
         "repairs": report.repairs.iter().map(status::repair_as_json).collect::<Vec<_>>(),

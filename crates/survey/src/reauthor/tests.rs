@@ -32,7 +32,7 @@ fn anew(
     before: &Register,
     what: &Replaced<'_>,
     renamed: &mut Renamed,
-    reseal: &dyn Fn(&str, &str, &[u8]) -> Option<Vec<u8>>,
+    reseal: &Reseal<'_>,
 ) -> Result<Register, NotRewritten> {
     let mut builder = ChangeBuilder::new(before, FRESH, NOW);
     what.write(&mut builder, renamed, reseal)?;

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
+use ruhu_ledger::batch::BatchId;
 use ruhu_ledger::limits::{
     CHANGES_PER_BATCH_MAX, COUNTER_MAX, NAME_BYTES_MAX, NEEDS_MAX, REASON_BYTES_MAX,
     VILLAGES_PER_CERTIFICATE_MAX,
@@ -25,8 +26,8 @@ use crate::limits::{
 use crate::protocol::{CODE_TOO_NEW, CODE_TOO_OLD, PROTOCOL_VERSION, Side};
 use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
 use crate::response::{
-    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, ResponseFrame,
-    VillageDone, VillageKeys, Welcome,
+    BatchProblem, CheckpointFrame, ForkTold, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay,
+    ResponseFrame, VillageDone, VillageKeys, Welcome,
 };
 use crate::samples;
 use crate::vector::{ChainTip, Cursor};
@@ -323,6 +324,7 @@ fn no_frame_is_longer_than_its_kind_may_be() {
     }
     check::<RequestFrame>(0x01..=0x05, &[]);
     check::<ResponseFrame>(0x41..=0x4e, &[]);
+    check::<ResponseFrame>(0x54..=0x54, &[]);
     assert_eq!(RequestFrame::shape(0x06), None);
     assert_eq!(ResponseFrame::shape(0x4f), None);
 }
@@ -490,7 +492,12 @@ fn any_response() -> impl Strategy<Value = ResponseFrame> {
     );
     let wanted = village().prop_map(ResponseFrame::VectorWanted);
     let held = btree_set(household(), 0..9).prop_map(ResponseFrame::KeysHeld);
-    prop_oneof![problem(), signed(), answer(), keys, held, wanted]
+    let fork =
+        (village(), any::<([u8; 16], u64, [u8; 32])>()).prop_map(|(village, (device, number, tip))| {
+            let (device, tip) = (DeviceId::from_bytes(device), BatchId(tip));
+            ResponseFrame::ForkTold(ForkTold { village, device, number, tip })
+        });
+    prop_oneof![problem(), signed(), answer(), keys, held, wanted, fork]
 }
 
 /// What decodes is the only encoding of what it decodes to.

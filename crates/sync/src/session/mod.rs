@@ -26,8 +26,8 @@ pub use report::{Missing, Outcome, Report, TransportError};
 
 use crate::limits::{BATCHES_PER_REQUEST, FAILURES_MAX, ROUNDS_MAX};
 use crate::response::{
-    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, ResponseFrame,
-    VillageKeys, Welcome,
+    BatchProblem, CheckpointFrame, ForkTold, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay,
+    ResponseFrame, VillageKeys, Welcome,
 };
 use crate::vector::{ChainTip, Cursor};
 use village::Village;
@@ -110,6 +110,8 @@ pub enum Commit {
     Replay(RelayedReplay),
     /// A decision about a change.
     Decision(RelayedDecision),
+    /// The device's own chain has a branch that it does not know.
+    Fork(ForkTold),
     /// A checkpoint, to be checked against the one stored.
     Checkpoint(CheckpointFrame),
     /// The cursor of this village means nothing to the server: forget it, and how many keys were given.
@@ -284,7 +286,7 @@ impl Session {
                 self.epoch = Some(welcome.epoch);
                 false
             }
-            Commit::Certificate(_) | Commit::Revocation(_) | Commit::Checkpoint(_) => false,
+            Commit::Certificate(_) | Commit::Revocation(_) | Commit::Fork(_) | Commit::Checkpoint(_) => false,
         }
     }
 
@@ -416,6 +418,7 @@ fn commit(frame: ResponseFrame) -> Option<Commit> {
         ResponseFrame::Relayed(relayed) => Commit::Relayed(relayed),
         ResponseFrame::Replay(relayed) => Commit::Replay(relayed),
         ResponseFrame::Decision(decision) => Commit::Decision(decision),
+        ResponseFrame::ForkTold(fork) => Commit::Fork(fork),
         ResponseFrame::Checkpoint(checkpoint) => Commit::Checkpoint(checkpoint),
         ResponseFrame::VectorWanted(village) => Commit::VectorWanted(village),
         ResponseFrame::Refused(_) | ResponseFrame::VillageDone(_) | ResponseFrame::Bye => return None,
@@ -434,9 +437,10 @@ fn rank(commit: &Commit) -> u8 {
         Commit::Keys(_) => 6,
         Commit::Relayed(_) | Commit::Replay(_) => 7,
         Commit::Decision(_) => 8,
-        Commit::Checkpoint(_) => 9,
-        Commit::VectorWanted(_) => 10,
-        Commit::Village(_) => 11,
+        Commit::Fork(_) => 9,
+        Commit::Checkpoint(_) => 10,
+        Commit::VectorWanted(_) => 11,
+        Commit::Village(_) => 12,
     }
 }
 

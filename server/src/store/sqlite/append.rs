@@ -2,7 +2,7 @@
 
 use ruhu_ledger::batch::{Batch, BatchBody, BatchHeader, BatchId};
 use ruhu_ledger::certificate::SignedCertificate;
-use ruhu_ledger::decision::{Decision, SignedDecision};
+use ruhu_ledger::decision::{Decision, People, SignedDecision};
 use ruhu_ledger::epoch::EpochStart;
 use ruhu_ledger::leaf::Leaf;
 use ruhu_ledger::receipt::{Receipt, SignedReceipt};
@@ -278,14 +278,32 @@ fn move_tip(
     Ok(())
 }
 
-/// Gives a change another standing by a signed decision with its own leaf and feed entry.
+/// Who decides.
+pub(super) struct By {
+    pub(super) user: UserId,
+    pub(super) people: Option<People>,
+}
+
+/// Gives a change another standing by rule: see [`write_decision_by`].
 pub(super) fn write_decision(
+    desk: &Desk<'_>,
+    totals: &mut Totals,
+    place: (u64, u32),
+    decided: &Decided,
+) -> Result<(), StoreError> {
+    write_decision_by(desk, totals, place, decided, By { user: BY_RULE, people: None }).map(drop)
+}
+
+/// Gives a change another standing by a signed decision with its own leaf and feed entry; returns it and
+/// the number of the entry, or nothing when the change has no name.
+pub(super) fn write_decision_by(
     desk: &Desk<'_>,
     totals: &mut Totals,
     (batch, position): (u64, u32),
     decided: &Decided,
-) -> Result<(), StoreError> {
-    let Some(change) = decided.hash else { return Ok(()) };
+    by: By,
+) -> Result<Option<(SignedDecision, u64)>, StoreError> {
+    let Some(change) = decided.hash else { return Ok(None) };
     let id: [u8; 32] = desk
         .tx
         .prepare_cached("SELECT id FROM batch WHERE sequence = ?1")?
@@ -296,7 +314,8 @@ pub(super) fn write_decision(
         change,
         verdict: decided.verdict.clone(),
         decided_ms: desk.now_ms,
-        by: BY_RULE,
+        by: by.user,
+        people: by.people,
     };
     let signed = SignedDecision::sign(decision, desk.key)
         .map_err(|error| StoreError::corrupt("decision", change, error))?;
@@ -334,7 +353,7 @@ pub(super) fn write_decision(
             to_sql(leaf_index),
             signed.to_bytes()
         ])?;
-    Ok(())
+    Ok(Some((signed, sequence)))
 }
 
 pub(super) fn write_register(

@@ -13,6 +13,7 @@ mod names;
 mod past;
 mod people;
 mod places;
+mod quarantine;
 mod reads;
 pub(crate) mod rebuild;
 mod relay;
@@ -44,9 +45,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::StoreError;
 use super::copies::{CopyStore, Material, Newest, Tokens};
-use super::ledger::{Included, LedgerStore, OwnBatch, StoredCheckpoint, Tip};
+use super::ledger::{Fork, Included, LedgerStore, OwnBatch, StoredCheckpoint, Tip};
 use crate::belt::{Found, Pending};
 use crate::ingest::{Ingested, Outcome, Rejection};
+use crate::quarantine::{Quarantined, Ruled, Ruling};
 use crate::relay::{Asked, Relay};
 use crate::verify::Verified;
 
@@ -58,6 +60,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     ("004_held", include_str!("../../../../schemas/sql/server-sqlite/004_held.sql")),
     ("005_snapshots", include_str!("../../../../schemas/sql/server-sqlite/005_snapshots.sql")),
     ("006_replay", include_str!("../../../../schemas/sql/server-sqlite/006_replay.sql")),
+    ("007_quarantine", include_str!("../../../../schemas/sql/server-sqlite/007_quarantine.sql")),
 ]);
 
 /// Reading connections kept open when they are not in use.
@@ -232,6 +235,18 @@ impl LedgerStore for SqliteStore {
 
     fn held_drop(&self, device: DeviceId) -> Result<(), StoreError> {
         self.write(|tx| held::drop(tx, device))
+    }
+
+    fn fork(&self, village: VillageId, device: DeviceId) -> Result<Option<Fork>, StoreError> {
+        self.read(|conn| quarantine::fork(conn, village, device))
+    }
+
+    fn in_quarantine(&self, village: Option<VillageId>) -> Result<Vec<Quarantined>, StoreError> {
+        self.read(|conn| quarantine::list(conn, village))
+    }
+
+    fn rule_on(&self, ruling: &Ruling, now_ms: i64, key: &SecretKey) -> Result<Ruled, StoreError> {
+        self.write(|tx| quarantine::rule_on(&append::Desk::new(tx, now_ms, key)?, ruling))
     }
 
     fn verify(&self) -> Result<Verified, StoreError> {

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::SqliteStore;
 use super::column::{from_sql, to_sql};
 use super::log::{self, begin_epoch, present_epoch, record_certificate, record_revocation};
+use crate::replacement::REPLACEMENTS_PER_KEY_MAX;
 use crate::store::StoreError;
 use crate::store::people::{Device, Invite, PeopleStore, Redeemed, SecretHash, User};
 
@@ -20,7 +21,10 @@ const DEVICES: &str = "SELECT newest.device, newest.bytes, first.issued_ms, devi
         (SELECT max(received_ms) FROM batch WHERE batch.device = newest.device),
         (SELECT count(*) FROM staged_batch WHERE staged_batch.device = newest.device)
           + (SELECT count(*) FROM batch JOIN change ON change.sequence = batch.sequence
-             WHERE batch.device = newest.device AND change.standing IN (2, 3))
+             WHERE batch.device = newest.device AND change.standing IN (2, 3)),
+        (SELECT count(*) FROM (SELECT 1 FROM chain_tip WHERE chain_tip.device = newest.device
+             GROUP BY chain_tip.village HAVING count(*) > 1)),
+        (SELECT replaces FROM key_replacement WHERE key_replacement.device = newest.device)
      FROM (SELECT device, max(serial) AS serial, min(serial) AS first FROM certificate GROUP BY device) AS span
      JOIN certificate AS newest ON newest.device = span.device AND newest.serial = span.serial
      JOIN certificate AS first ON first.device = span.device AND first.serial = span.first
@@ -135,6 +139,38 @@ impl PeopleStore for SqliteStore {
                 return Ok(Redeemed::Used);
             }
             certify(tx, certificate, now_ms)?;
+            Ok(Redeemed::Granted)
+        })
+    }
+
+    fn key_replace(
+        &self,
+        old: DeviceId,
+        certificate: &SignedCertificate,
+        revocation: Option<&SignedRevocation>,
+        now_ms: i64,
+    ) -> Result<Redeemed, StoreError> {
+        self.write(|tx| {
+            let next = log::next_serial(tx)?;
+            if next != certificate.statement.serial {
+                return Ok(Redeemed::Serial(next));
+            }
+            let given_up: i64 = tx.query_row(
+                "SELECT count(*) FROM key_replacement WHERE replaces = ?1",
+                [old.as_bytes()],
+                |row| row.get(0),
+            )?;
+            if from_sql(given_up) >= REPLACEMENTS_PER_KEY_MAX as u64 {
+                return Ok(Redeemed::Used);
+            }
+            certify(tx, certificate, now_ms)?;
+            if let Some(revocation) = revocation {
+                record_revocation(tx, revocation)?;
+            }
+            tx.execute(
+                "INSERT INTO key_replacement (device, replaces, replaced_ms) VALUES (?1, ?2, ?3)",
+                params![certificate.statement.device().as_bytes(), old.as_bytes(), now_ms],
+            )?;
             Ok(Redeemed::Granted)
         })
     }
@@ -276,6 +312,8 @@ struct RawDevice {
     revocation: Option<Vec<u8>>,
     received_ms: Option<i64>,
     pending: i64,
+    forks: i64,
+    replaces: Option<[u8; 16]>,
 }
 
 fn raw_device(row: &Row<'_>) -> rusqlite::Result<RawDevice> {
@@ -288,6 +326,8 @@ fn raw_device(row: &Row<'_>) -> rusqlite::Result<RawDevice> {
         revocation: row.get(5)?,
         received_ms: row.get(6)?,
         pending: row.get(7)?,
+        forks: row.get(8)?,
+        replaces: row.get(9)?,
     })
 }
 
@@ -304,5 +344,7 @@ fn read_device(raw: RawDevice) -> Result<Device, StoreError> {
         pending: from_sql(raw.pending),
         received_ms: raw.received_ms,
         revoked: raw.revoked_ms.zip(reason),
+        forks: from_sql(raw.forks),
+        replaces: raw.replaces.map(DeviceId::from_bytes),
     })
 }
