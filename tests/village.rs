@@ -18,6 +18,8 @@ mod kill;
 mod merge;
 #[path = "village/private.rs"]
 mod private;
+#[path = "village/restore.rs"]
+mod restore;
 #[path = "village/settle.rs"]
 mod settle;
 #[path = "village/tour.rs"]

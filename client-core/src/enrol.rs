@@ -21,8 +21,9 @@ use crate::identity::{Identity, device_key};
 use crate::new_key::adopt_key;
 use crate::problem::{code, refusal};
 use crate::reauthor;
+use crate::store::certificate;
+use crate::store::epoch;
 use crate::store::meta::{self, Fact};
-use crate::store::{batch, certificate};
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
 /// What the proof of an enrolment is signed for.
@@ -178,6 +179,7 @@ impl Client {
     ) -> Result<(), Error> {
         let before = self.identity_if_any().cloned();
         let claimed_at = now_s(self.environment()).clamp(0, CLAIMED_AT_MAX);
+        let now_ms = self.environment().now_ms();
         let opening = random(self.environment())?;
         let (store, environment) = self.store_and_environment();
         store.write(|tx| {
@@ -185,7 +187,7 @@ impl Client {
             {
                 adopt_key(tx, &before, environment)?;
             }
-            keep(tx, invitation, answer, certificate, server_key)?;
+            keep(tx, invitation, answer, certificate, (server_key, now_ms))?;
             let identity = Identity::load(tx)?.ok_or(Error::NotEnrolled)?;
             reauthor::run(&Pen { tx, identity: &identity, opening, claimed_at })
         })?;
@@ -253,11 +255,12 @@ fn keep(
     invitation: &Invitation,
     answer: &Answer,
     certificate: &SignedCertificate,
-    server_key: PublicKey,
+    (server_key, now_ms): (PublicKey, i64),
 ) -> Result<(), Error> {
-    let epoch = meta::get(tx, Fact::Epoch)?;
-    if epoch.is_some_and(|held| held != answer.epoch.as_bytes()) {
-        batch::queue_all_again(tx)?;
+    let held = meta::get(tx, Fact::Epoch)?;
+    epoch::remember(tx, answer.epoch, server_key, None, now_ms)?;
+    if held.is_some_and(|held| held != answer.epoch.as_bytes()) {
+        epoch::begin(tx, answer.epoch)?;
     }
     // A person decided for this server: what stopped the last sync is judged anew.
     meta::set(tx, Fact::Halted, &[])?;

@@ -54,6 +54,7 @@ pub use list::{CheckState, ListedCheck, ListedHousehold, Order, Query, SendState
 #[cfg(not(target_arch = "wasm32"))]
 pub use peer::SocketLink;
 pub use peer::{BundlePart, BundleReport, Carried, Link, Peer, PeerReport};
+pub use receive::Restored;
 pub use record::{DecidedByPeople, OpenConflict, Written};
 pub use ruhu_sqlite::Profile;
 pub use status::{DeviceStatus, Fork, KnownDevice, LastSync, NotAccepted, ReceiptLine, Status, Unsent};

@@ -9,6 +9,7 @@ use ruhu_ledger::certificate::{CertificateKind, SignedCertificate, SignedRevocat
 use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
 use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::replay::{ReplayBatch, ReplayReader};
+use ruhu_ledger::succession::EpochLink;
 use ruhu_ledger::tree::verify_consistency;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::authorise::Author;
@@ -22,12 +23,17 @@ use ruhu_sync::session::{Commit, PartDone, VillageCommit};
 use ruhu_sync::{Cursor, Fingerprint};
 use rusqlite::{OptionalExtension, Transaction, params};
 
+mod restored;
+
+pub use self::restored::Restored;
+
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::peer::NEEDS;
 use crate::replay;
 use crate::store::batch::{self, BatchState};
 use crate::store::document::{self, Arrived, ChangeState};
+use crate::store::epoch::{self, Lineage};
 use crate::store::meta::{self, Fact};
 use crate::store::set_aside::{self, Item};
 use crate::store::{certificate, snapshot, village};
@@ -58,12 +64,19 @@ pub(crate) struct Taken {
     /// The first feed number of each village that was not understood in the replay stream: it and what
     /// follows it were left, to be asked for again.
     pub(crate) raw_wanted: BTreeMap<VillageId, u64>,
+    /// The server was restored from a backup since the last answer.
+    pub(crate) restored: Option<Restored>,
 }
 
 /// The taking in of one answer.
 pub(crate) struct Receiver<'a> {
     pub(crate) tx: &'a Transaction<'a>,
-    pub(crate) identity: &'a Identity,
+    pub(crate) identity: Identity,
+    lineage: Lineage,
+    /// How the server says its epochs followed one another.
+    links: Vec<EpochLink>,
+    /// The newest checkpoint of the epoch that ended with this answer.
+    before: Option<Anchor>,
     now_ms: i64,
     pub(crate) bench: Workbench<'a>,
     stream: ReplayReader,
@@ -71,9 +84,18 @@ pub(crate) struct Receiver<'a> {
 }
 
 impl<'a> Receiver<'a> {
-    pub(crate) fn new(tx: &'a Transaction<'a>, identity: &'a Identity, now_ms: i64) -> Result<Self, Error> {
-        let stream = ReplayReader::new(replay::start(tx, identity)?);
-        Ok(Self { tx, identity, now_ms, bench: Workbench::new(tx), stream, taken: Taken::default() })
+    pub(crate) fn new(tx: &'a Transaction<'a>, identity: &Identity, now_ms: i64) -> Result<Self, Error> {
+        Ok(Self {
+            tx,
+            identity: identity.clone(),
+            lineage: Lineage::of(tx, identity.epoch)?,
+            links: Vec::new(),
+            before: None,
+            now_ms,
+            bench: Workbench::new(tx),
+            stream: ReplayReader::new(replay::start(tx, identity)?),
+            taken: Taken::default(),
+        })
     }
 
     /// Takes in all commits of one answer.
@@ -81,6 +103,10 @@ impl<'a> Receiver<'a> {
     /// # Errors
     /// [`Error::LogInconsistent`], [`Error::NewEpoch`], or that the store fails; nothing is kept then.
     pub(crate) fn take(mut self, commits: &[Commit]) -> Result<Taken, Error> {
+        // An answer cut off right after its welcome says nothing yet.
+        if matches!(commits, [Commit::Welcome(_)]) {
+            return Ok(self.taken);
+        }
         let fingerprints = commits.iter().filter_map(|commit| match commit {
             Commit::Village(part) => Some(part),
             _ => None,
@@ -100,6 +126,10 @@ impl<'a> Receiver<'a> {
 
     fn one(&mut self, commit: &Commit) -> Result<(), Error> {
         match commit {
+            Commit::Succession(link) => {
+                self.links.push(link.as_ref().clone());
+                Ok(())
+            }
             Commit::Welcome(welcome) => self.welcome(welcome),
             Commit::Receipt(receipt) => self.receipt(receipt),
             Commit::Problem(problem) => self.problem(problem),
@@ -120,6 +150,7 @@ impl<'a> Receiver<'a> {
             Commit::Fork(_) => Ok(()),
             Commit::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
             Commit::VectorWanted(village) => village::forget_cursor(self.tx, *village),
+            Commit::Watermark(watermark) => self.watermark(watermark),
             Commit::Village(_) => Ok(()),
         }
     }
@@ -137,9 +168,7 @@ impl<'a> Receiver<'a> {
     }
 
     fn welcome(&mut self, welcome: &Welcome) -> Result<(), Error> {
-        if welcome.epoch != self.identity.epoch {
-            return Err(Error::NewEpoch);
-        }
+        self.follow(welcome.epoch)?;
         let ahead = self.now_ms.saturating_sub(welcome.server_time_ms);
         meta::set(self.tx, Fact::ClockAhead, &ahead.to_be_bytes())
     }
@@ -168,9 +197,10 @@ impl<'a> Receiver<'a> {
         header: &BatchHeader,
     ) -> Result<(), &'static str> {
         let said = &receipt.statement;
-        if receipt.verify(&self.identity.server_key).is_err() {
+        let Some(key) = self.lineage.key(said.epoch) else { return Err("other_epoch") };
+        if receipt.verify(&key).is_err() {
             Err("signature")
-        } else if said.epoch != self.identity.epoch {
+        } else if !self.lineage.holds(said.epoch, said.leaf_index) {
             Err("other_epoch")
         } else if said.batch != header.id() {
             Err("other_batch")
@@ -208,7 +238,7 @@ impl<'a> Receiver<'a> {
                 return document::set_state(self.tx, row, hash, ChangeState::Held, NEEDS);
             }
             ChangeState::Held => {}
-            _ => return Ok(()),
+            _ => return self.judged_again(known, hash, state, verdict),
         }
         let waiting = if state == ChangeState::Own { ChangeState::Own } else { ChangeState::Held };
         // A held change of one's own stays in view: it only waits at the server. So does what a provisional
@@ -232,6 +262,23 @@ impl<'a> Receiver<'a> {
             self.bench.rebuild(known.village, id)?;
         }
         Ok(())
+    }
+
+    /// A restored server judged a change anew that it had judged before.
+    fn judged_again(
+        &mut self,
+        known: &batch::Known,
+        hash: ChangeHash,
+        state: ChangeState,
+        verdict: &Verdict,
+    ) -> Result<(), Error> {
+        let same = match verdict {
+            Verdict::Accepted => state == ChangeState::Accepted,
+            Verdict::Held { .. } => state == ChangeState::Held,
+            Verdict::Quarantined { .. } => state == ChangeState::Quarantined,
+            Verdict::Refused { .. } => state == ChangeState::Refused,
+        };
+        if same || state == ChangeState::SetAside { Ok(()) } else { self.decide(known, hash, verdict) }
     }
 
     fn change_at(
@@ -269,7 +316,7 @@ impl<'a> Receiver<'a> {
     pub(crate) fn certificate(&mut self, signed: &SignedCertificate) -> Result<(), Error> {
         let statement = &signed.statement;
         let subject = statement.device().to_string();
-        if signed.verify(&self.identity.server_key).is_err() {
+        if !self.is_ours(signed)? {
             return self.put_aside("certificate", "signature", &subject, &signed.to_bytes());
         }
         if statement.deployment != self.identity.certificate.deployment {
@@ -287,7 +334,7 @@ impl<'a> Receiver<'a> {
     pub(crate) fn revocation(&mut self, signed: &SignedRevocation) -> Result<(), Error> {
         let statement = &signed.statement;
         let subject = statement.device.to_string();
-        if signed.verify(&self.identity.server_key).is_err() {
+        if !self.is_ours(signed)? {
             return self.put_aside("revocation", "signature", &subject, &signed.to_bytes());
         }
         if statement.deployment != self.identity.certificate.deployment {
@@ -351,7 +398,7 @@ impl<'a> Receiver<'a> {
     /// The batch and its receipt as they would have come raw, when they verify.
     fn whole(&self, relayed: &RelayedReplay, read: &ReplayBatch) -> Result<Option<Relayed>, Error> {
         let (village, sequence) = (relayed.village, relayed.sequence);
-        let Ok(batch) = replay::put_together(self.tx, &self.bench, self.identity, village, read)? else {
+        let Ok(batch) = replay::put_together(self.tx, &self.bench, &self.identity, village, read)? else {
             return Ok(None);
         };
         let Some(receipt) = &read.receipt else { return Ok(None) };
@@ -468,11 +515,11 @@ impl<'a> Receiver<'a> {
     fn decision(&mut self, relayed: &RelayedDecision) -> Result<(), Error> {
         let said = &relayed.decision.statement;
         let (subject, bytes) = (said.change.to_string(), relayed.decision.to_bytes());
-        if relayed.decision.verify(&self.identity.server_key).is_err() {
-            return self.put_aside("decision", "signature", &subject, &bytes);
-        }
-        if said.epoch != self.identity.epoch {
+        let Some(key) = self.lineage.key(said.epoch) else {
             return self.put_aside("decision", "other_epoch", &subject, &bytes);
+        };
+        if relayed.decision.verify(&key).is_err() {
+            return self.put_aside("decision", "signature", &subject, &bytes);
         }
         let is_new = village::keep_decision(self.tx, relayed)?;
         let Some(known) = batch::find(self.tx, &said.batch)? else {
@@ -549,15 +596,28 @@ impl<'a> Receiver<'a> {
 
     /// A newer checkpoint: signed, and an extension of the one held.
     fn checkpoint(&mut self, frame: &CheckpointFrame) -> Result<(), Error> {
-        let key = NoteKey::of_log(self.identity.certificate.deployment, self.identity.server_key);
+        let (deployment, epoch) = (self.identity.certificate.deployment, self.identity.epoch);
+        let server_key = self.identity.server_key;
+        let key = match epoch::link(self.tx, epoch)? {
+            None => NoteKey::of_log(deployment, server_key),
+            Some(_) => NoteKey::of_epoch(deployment, epoch, server_key),
+        };
         let Ok(new) = Checkpoint::open(&frame.note, &key) else {
             return self.put_aside("checkpoint", "signature", "", frame.note.as_bytes());
         };
-        let held = batch::anchor(self.tx, self.identity.epoch)?;
+        let held = match self.before {
+            // What the restored log goes on from must be what this device has seen of the old one.
+            Some(before)
+                if frame.from_size == before.size && before.size <= self.lineage.below(before.epoch) =>
+            {
+                before
+            }
+            _ => batch::anchor(self.tx, epoch)?,
+        };
         if !continues(&held, &new, &frame.consistency) {
             return Err(Error::LogInconsistent);
         }
-        village::keep_checkpoint(self.tx, self.identity.epoch, &new, &frame.note, self.now_ms)
+        village::keep_checkpoint(self.tx, epoch, &new, &frame.note, self.now_ms)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::list::SendState;
 use crate::store::batch::number;
 use crate::store::document;
+use crate::store::epoch;
 use crate::store::meta::{self, Fact};
 use crate::store::repair::{self, Repair};
 use crate::store::village::Village;
@@ -39,6 +40,10 @@ pub struct Status {
     pub repairs: Vec<Repair>,
     /// When the log was found inconsistent, by the device's clock; nothing is accepted since.
     pub log_inconsistent_ms: Option<i64>,
+    /// Own batches received that no verified backup of the server is known to hold.
+    pub beyond_backup: u64,
+    /// When the newest backup known had been read back, by the server's clock.
+    pub backup_ms: Option<i64>,
     /// How far this device's clock was ahead of the server's at the last sync, milliseconds.
     pub clock_ahead_ms: Option<i64>,
 }
@@ -180,7 +185,12 @@ impl Client {
     pub fn status(&self) -> Result<Status, Error> {
         let connection = self.store.read();
         let halted = meta::get(connection, Fact::Halted)?.filter(|halted| !halted.is_empty());
+        let present = self.identity_if_any().map(|identity| identity.epoch);
+        let watermark = present.map(|epoch| epoch::watermark(connection, epoch)).transpose()?;
+        let (safe, backup_ms) = watermark.unwrap_or((0, None));
         Ok(Status {
+            beyond_backup: epoch::beyond_backup(connection, safe)?,
+            backup_ms,
             device: self.device_status()?,
             villages: self.villages()?,
             unsent: unsent(connection)?,

@@ -8,9 +8,10 @@ use ruhu_ledger::certificate::CertificateKind;
 use ruhu_survey::id::VillageId;
 use ruhu_survey::limits::CLAIMED_AT_MAX;
 use ruhu_sync::frame::WireError;
+use ruhu_sync::limits::{OFFER_BYTES_PER_REQUEST, OFFERS_PER_REQUEST};
 use ruhu_sync::request::Hello;
 use ruhu_sync::session::{self, Commit, Outcome, RequestPlan, Session, Step, Summary, VillageSummary};
-use ruhu_sync::{FrameReader, KeyBytes, PROTOCOL_VERSION, ResponseFrame, encode_all};
+use ruhu_sync::{FrameReader, KeyBytes, PROTOCOL_VERSION, RequestFrame, ResponseFrame, encode_all};
 use rusqlite::{Connection, Transaction, params};
 
 use crate::author::Pen;
@@ -21,9 +22,10 @@ use crate::exchange::{Moved, nonce_is_unknown};
 use crate::identity::Identity;
 use crate::problem::{code, refusal};
 use crate::reauthor;
-use crate::receive::{Receiver, Taken};
+use crate::receive::{Receiver, Restored, Taken};
 use crate::replay::Outgoing;
 use crate::store::batch::{self, DOCUMENT_SCHEMA, Seal};
+use crate::store::epoch;
 use crate::store::meta::{self, Fact};
 use crate::store::repair::Repair;
 use crate::store::set_aside::{self, Item};
@@ -31,14 +33,18 @@ use crate::store::village;
 use crate::transport::{HttpResponse, Transport, TransportError};
 
 const SYNC_PATH: &str = "/v1/sync";
+/// The problem code of a server that does not know this device: it may come from a backup that is older.
+const DEVICE_UNKNOWN: &str = "device_unknown";
+/// Sessions of one sync: one more after a restore, and one for each load of what is offered.
+const SESSIONS_MAX: usize = 64;
 
 /// The refusal of a device whose key another copy of its store gave up.
 const KEY_COPIED: &str = "key_copied";
 /// The refusal of a device that a person has to enrol again: what it sends is kept apart.
 const DEVICE_PROVISIONAL: &str = "device_provisional";
 
-/// Sessions of one sync at most: what was written anew may be refused in its turn.
-const SESSIONS_MAX: usize = 4;
+/// How often a sync sends what it made this device write anew: that may be refused in its turn.
+const REWRITES_MAX: usize = 4;
 
 /// How far a sync has come. Counted in receipts and stored batches, never guessed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,6 +105,8 @@ pub struct SyncReport {
     pub repairs: Vec<Repair>,
     /// Villages whose changes still differ from the server's by fingerprint.
     pub mismatched: Vec<VillageId>,
+    /// The server turned out to have been restored from a backup.
+    pub restored: Option<Restored>,
 }
 
 /// What is counted while a sync runs.
@@ -118,6 +126,12 @@ pub(crate) struct Tally {
     pub(crate) repairs: Vec<Repair>,
     /// The last refusal of a request that was worth trying again.
     busy: Option<Error>,
+    restored: Option<Restored>,
+    /// The rows of what the last request offered.
+    offered: Vec<i64>,
+    /// Whether this device has shown its certificate to a server that did not know it.
+    introduced: bool,
+    sessions: usize,
 }
 
 /// What came of one request.
@@ -183,6 +197,7 @@ impl Client {
             snapshots: tally.snapshots,
             repairs: tally.repairs,
             mismatched: mismatched.map(|village| village.id).collect(),
+            restored: tally.restored,
         })
     }
 
@@ -245,7 +260,7 @@ impl Client {
         tally: &mut Tally,
     ) -> Result<SyncOutcome, Error> {
         let mut outcome = SyncOutcome::Paused;
-        for _ in 0..SESSIONS_MAX {
+        for _ in 0..REWRITES_MAX {
             let before = tally.rewritten;
             outcome = self.session(transport, progress, tally).await?;
             if tally.rewritten == before || outcome != SyncOutcome::Complete {
@@ -284,12 +299,33 @@ impl Client {
                     for (village, sequence) in &taken.raw_wanted {
                         session.want_raw(*village, *sequence);
                     }
-                    session.stored();
                     progress(tally.progress);
+                    if taken.restored.is_some() {
+                        // What there is to send is another thing now.
+                        session = self.session_again(tally)?;
+                    } else {
+                        session.stored();
+                    }
                 }
-                Step::Done(report) => return self.conclude(report, tally),
+                Step::Done(report) => {
+                    let more = report.outcome == Outcome::Complete && tally.sessions < SESSIONS_MAX;
+                    if more && epoch::offers_left(self.store.read())? > 0 {
+                        tally.sessions += 1;
+                        session = self.session_again(tally)?;
+                    } else {
+                        return self.conclude(report, tally);
+                    }
+                }
             }
         }
+    }
+
+    /// Another session, over what there is to sync now.
+    fn session_again(&mut self, tally: &mut Tally) -> Result<Session, Error> {
+        let summary = self.seal_and_sum_up()?;
+        let to_send: u64 = summary.villages.iter().map(|village| village.unsent.len() as u64).sum();
+        tally.progress.to_send = tally.progress.receipts + to_send;
+        Ok(Session::new(summary))
     }
 
     /// Seals what waits, and says what there is to sync.
@@ -323,7 +359,7 @@ impl Client {
         plan: &RequestPlan,
         tally: &mut Tally,
     ) -> Result<Answered, Error> {
-        let (body, checkpoint_size) = self.body(plan)?;
+        let (body, checkpoint_size) = self.body(plan, tally)?;
         let mut moved = Moved::default();
         let batches = plan.batch_count();
         let is_enough = |response: &HttpResponse| has_settled(response, batches);
@@ -341,7 +377,23 @@ impl Client {
             200 if !answers(&response, checkpoint_size) => {
                 Ok(Answered::Failed(session::TransportError::Malformed))
             }
-            200 => Ok(read_frames(&response)),
+            200 => {
+                let answered = read_frames(&response);
+                if let Answered::Frames(frames, None) = &answered
+                    && matches!(frames.last(), Some(ResponseFrame::Bye))
+                {
+                    let offered = std::mem::take(&mut tally.offered);
+                    self.store.write(|tx| epoch::offered(tx, &offered))?;
+                }
+                Ok(answered)
+            }
+            401 if code(&response).as_deref() == Some(DEVICE_UNKNOWN) && !tally.introduced => {
+                tally.introduced = true;
+                let present = self.identity()?.epoch;
+                self.store.write(|tx| epoch::offer_all(tx, present))?;
+                tally.busy = Some(refusal(&response));
+                Ok(Answered::Failed(session::TransportError::Busy))
+            }
             // A refusal that was cut off says nothing.
             _ if !response.whole => Ok(Answered::Failed(session::TransportError::Cut)),
             401 if nonce_is_unknown(&response) => {
@@ -360,7 +412,7 @@ impl Client {
 
     /// The request's frames, and the size of the checkpoint they name; its batches are marked as sent
     /// before they leave.
-    fn body(&mut self, plan: &RequestPlan) -> Result<(Vec<u8>, u64), Error> {
+    fn body(&mut self, plan: &RequestPlan, tally: &mut Tally) -> Result<(Vec<u8>, u64), Error> {
         let identity = self.identity()?.clone();
         self.store.write(|tx| {
             let anchor = batch::anchor(tx, identity.epoch)?;
@@ -378,7 +430,12 @@ impl Client {
                 batch::mark_sent(tx, &id)?;
                 outgoing.frame(id, raw)
             };
-            Ok((encode_all(&plan.frames(hello, key, frame)?), anchor.size))
+            let old_receipt = |id| batch::old_receipt(tx, &id, identity.epoch);
+            let mut frames = plan.frames(hello, key, frame, old_receipt)?;
+            let offers = epoch::offers(tx, OFFERS_PER_REQUEST, OFFER_BYTES_PER_REQUEST)?;
+            tally.offered = offers.iter().map(|(id, _)| *id).collect();
+            frames.splice(1..1, offers.into_iter().map(|(_, offer)| RequestFrame::Offer(offer)));
+            Ok((encode_all(&frames), anchor.size))
         })
     }
 
@@ -506,6 +563,9 @@ impl Tally {
         self.not_accepted += taken.not_accepted;
         self.rewritten += taken.rewritten;
         self.set_aside += taken.set_aside;
+        if taken.restored.is_some() {
+            self.restored.clone_from(&taken.restored);
+        }
     }
 }
 

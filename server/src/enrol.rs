@@ -426,10 +426,11 @@ pub fn server_certificate(
     start: &EpochStart,
     keys: &ServerKeys,
     name: &str,
+    serial: u64,
 ) -> Result<SignedCertificate, EnrolError> {
     let certificate = Certificate {
         deployment: start.deployment,
-        serial: 1,
+        serial,
         key: keys.device.public(),
         kind: CertificateKind::Server,
         user: NOBODY,

@@ -114,6 +114,20 @@ impl ServerKeys {
         Ok(Self::from_seeds(&seeds))
     }
 
+    /// Draws the keys of a new epoch: only the wrap key stays, for what it wrapped goes on being read.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn create_after(directory: &Path, old: Option<&Self>) -> Result<Self, KeyError> {
+        let wrap = match old {
+            Some(old) => *old.wrap,
+            None => random::<32>()?,
+        };
+        let seeds = Zeroizing::new([random::<32>()?, random::<32>()?, wrap]);
+        write_new(&directory.join(KEY_FILE), &seeds)?;
+        Ok(Self::from_seeds(&seeds))
+    }
+
     /// Reads the key file; a wrap key from the configuration takes the place of the file's.
     ///
     /// # Errors

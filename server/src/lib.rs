@@ -4,12 +4,15 @@
 
 pub mod api;
 pub mod authoring;
+pub mod backup;
+
 pub mod belt;
 pub mod bundle;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod enrol;
+pub mod former;
 pub mod ingest;
 pub mod keys;
 pub mod limits;
@@ -19,6 +22,7 @@ pub mod rebuild;
 pub mod region;
 pub mod relay;
 pub mod replacement;
+pub mod restore;
 pub mod roster;
 pub mod serve;
 pub mod snapshot;

@@ -8,6 +8,13 @@ pub const STAGED_PER_DEVICE_MAX: u64 = 64;
 /// Bytes of one device's batches that may wait for their predecessors.
 pub const STAGED_BYTES_PER_DEVICE_MAX: u64 = 8 * 1024 * 1024;
 
+/// As [`STAGED_PER_DEVICE_MAX`], of batches that this server had received in an epoch that ended: behind a
+/// hole that nobody fills a whole season may wait.
+pub const STAGED_AGAIN_PER_DEVICE_MAX: u64 = 4_096;
+
+/// As [`STAGED_BYTES_PER_DEVICE_MAX`], of such batches.
+pub const STAGED_AGAIN_BYTES_PER_DEVICE_MAX: u64 = 256 * 1024 * 1024;
+
 /// Changes of one device that may be held for changes that are not here; a batch that would add to a
 /// device at the limit is not received.
 pub const HELD_PER_DEVICE_MAX: u64 = 5_000;

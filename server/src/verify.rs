@@ -28,6 +28,8 @@ pub struct Verified {
     pub documents: u64,
     /// Signed checkpoints.
     pub checkpoints: u64,
+    /// Gaps that are open: what is proved to have existed and is not here.
+    pub gaps: u64,
     /// The first position at which something does not agree.
     pub first_bad: Option<Bad>,
 }
@@ -136,6 +138,8 @@ impl Row {
 pub struct Authorities {
     /// Every epoch's beginning, with its server key.
     pub epochs: BTreeMap<EpochId, EpochStart>,
+    /// The key of every epoch that ended elsewhere, between a backup and a restore.
+    pub elsewhere: BTreeMap<EpochId, PublicKey>,
     /// The leaf that begins each epoch, ascending.
     pub begins: BTreeMap<u64, EpochId>,
     /// Every certificate of every device.
@@ -148,6 +152,35 @@ impl Authorities {
     pub fn key_at(&self, leaf: u64) -> Option<PublicKey> {
         let (_, epoch) = self.begins.range(..=leaf).next_back()?;
         self.epochs.get(epoch).map(|start| start.server_key)
+    }
+
+    /// The epoch that a place of the log is in.
+    #[must_use]
+    pub fn epoch_at(&self, leaf: u64) -> Option<&EpochStart> {
+        let (_, epoch) = self.begins.range(..=leaf).next_back()?;
+        self.epochs.get(epoch)
+    }
+
+    /// The key of an epoch, wherever it lived.
+    #[must_use]
+    pub fn key_of(&self, epoch: EpochId) -> Option<PublicKey> {
+        let own = self.epochs.get(&epoch).map(|start| start.server_key);
+        own.or_else(|| self.elsewhere.get(&epoch).copied())
+    }
+
+    /// Whether the server signed this record in the epoch of that place of the log, or in one before it: a
+    /// device brought it back.
+    ///
+    /// # Errors
+    /// What the key of the place says, when no other key signed it.
+    pub fn once_signed<T>(&self, signed: &Signed<T>, leaf: u64) -> Result<(), VerifyError>
+    where
+        T: Statement + std::fmt::Debug,
+    {
+        let outcome = self.server_signed(signed, leaf);
+        let earlier = self.begins.range(..=leaf).filter_map(|(_, epoch)| self.key_of(*epoch));
+        let mut keys = earlier.chain(self.elsewhere.values().copied());
+        if outcome.is_ok() || keys.any(|key| signed.verify(&key).is_ok()) { Ok(()) } else { outcome }
     }
 
     /// Whether the server signed this record at that place of the log.

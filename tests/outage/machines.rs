@@ -137,7 +137,7 @@ impl Server {
                 started_ms: START_MS,
                 previous: None,
             };
-            let certificate = server_certificate(&start, &self.keys, "慈利县演示").unwrap();
+            let certificate = server_certificate(&start, &self.keys, "慈利县演示", 1).unwrap();
             let start = SignedEpochStart::sign(start, &self.keys.signing).unwrap();
             self.store.deployment_begin(&start, &certificate).map_err(|e| say("deployment")(&e))?;
         }

@@ -72,7 +72,7 @@ impl Host {
             started_ms: self.time.now_ms(),
             previous: None,
         };
-        let certificate = server_certificate(&start, keys, "server").unwrap();
+        let certificate = server_certificate(&start, keys, "server", 1).unwrap();
         store.deployment_begin(&SignedEpochStart::sign(start, &keys.signing).unwrap(), &certificate).unwrap();
         let village = NewVillage {
             id: VILLAGE,

@@ -240,7 +240,7 @@ fn read_tips(
 /// which they came: none before what it stands on.
 pub(crate) fn unsent(connection: &Connection, village: VillageId) -> Result<Vec<UnsentBatch>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, device, number, length(bytes), previous FROM batch WHERE village = ?1 AND state IN (0, 1)
+        "SELECT id, device, number, length(bytes) + coalesce(length(receipt), 0), previous FROM batch WHERE village = ?1 AND state IN (0, 1)
          ORDER BY batch",
     )?;
     let rows = statement.query_map([village.as_bytes()], |row| {
@@ -306,13 +306,18 @@ pub(crate) fn received_ms(connection: &Connection, row: i64) -> Result<i64, Erro
     Ok(statement.query_row([row], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0))
 }
 
-/// Queues every batch again: the server lives a new epoch and may have lost any of them.
-pub(crate) fn queue_all_again(connection: &Connection) -> Result<(), Error> {
-    // Of a batch that a snapshot told of there is nothing to give.
-    connection
-        .execute("UPDATE batch SET state = 1, above_cursor = 1 WHERE state = 2 AND length(bytes) > 0", [])?;
-    connection.execute("UPDATE household_key SET uploaded = 0 WHERE founded = 1", [])?;
-    Ok(())
+/// The receipt that another epoch signed for a batch, to be shown to a server that lost the batch.
+pub(crate) fn old_receipt(
+    connection: &Connection,
+    id: &BatchId,
+    present: EpochId,
+) -> Result<Option<SignedReceipt>, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT receipt FROM batch WHERE id = ?1 AND receipt_epoch <> ?2")?;
+    let found: Option<Vec<u8>> =
+        statement.query_row(params![id.0, present.as_bytes()], |row| row.get(0)).optional()?;
+    let unreadable = |_| Error::stored("receipt")(CodecError::Unknown("receipt"));
+    found.map(|bytes| SignedReceipt::from_bytes(&bytes).map_err(unreadable)).transpose()
 }
 
 /// Notes that a batch is about to be sent.
@@ -321,7 +326,8 @@ pub(crate) fn mark_sent(connection: &Connection, id: &BatchId) -> Result<(), Err
     Ok(())
 }
 
-/// Notes what the server said about a batch it did not receipt.
+/// Notes what the server said about a batch it did not receipt. One that an epoch before had received is
+/// never turned away: it waits until the server can take it.
 pub(crate) fn mark_problem(
     connection: &Connection,
     id: &BatchId,
@@ -329,12 +335,14 @@ pub(crate) fn mark_problem(
     state: BatchState,
 ) -> Result<(), Error> {
     connection
-        .prepare_cached("UPDATE batch SET state = ?2, problem = ?3 WHERE id = ?1 AND state <> 2")?
+        .prepare_cached(
+            "UPDATE batch SET state = iif(receipt IS NULL, ?2, 1), problem = ?3 WHERE id = ?1 AND state <> 2",
+        )?
         .execute(params![id.0, state.code(), code])?;
     Ok(())
 }
 
-/// Keeps a verified receipt.
+/// Keeps a verified receipt; one of another epoch stays beside it.
 pub(crate) fn keep_receipt(
     connection: &Connection,
     row: i64,
@@ -342,6 +350,12 @@ pub(crate) fn keep_receipt(
     sequence: Option<u64>,
 ) -> Result<(), Error> {
     let said = &receipt.statement;
+    connection
+        .prepare_cached(
+            "INSERT INTO former_receipt (batch, bytes) SELECT batch, receipt FROM batch
+             WHERE batch = ?1 AND receipt_epoch <> ?2 ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![row, said.epoch.as_bytes()])?;
     let sequence = sequence.map(|sequence| i64::try_from(sequence).unwrap_or(i64::MAX));
     connection
         .prepare_cached(

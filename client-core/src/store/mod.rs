@@ -8,6 +8,7 @@ pub(crate) mod batch;
 pub(crate) mod certificate;
 pub(crate) mod document;
 pub(crate) mod draft;
+pub(crate) mod epoch;
 pub(crate) mod meta;
 pub(crate) mod names;
 pub(crate) mod repair;
@@ -35,6 +36,7 @@ const MIGRATIONS: Migrations = Migrations(&[
     ("004_snapshots", include_str!("../../../schemas/sql/client/004_snapshots.sql")),
     ("005_replay", include_str!("../../../schemas/sql/client/005_replay.sql")),
     ("006_replaced", include_str!("../../../schemas/sql/client/006_replaced.sql")),
+    ("007_epoch", include_str!("../../../schemas/sql/client/007_epoch.sql")),
 ]);
 
 /// What was found when a store was opened, besides the store.

@@ -414,6 +414,7 @@ impl FakeServer {
                     answers.push(self.replay(&mut state, stream, &bytes, (village, place), fault));
                     place += 1;
                 }
+                RequestFrame::OldReceipt(_) | RequestFrame::Offer(_) => {}
             }
         }
         let hello = hello.unwrap();

@@ -14,13 +14,20 @@ use crate::epoch::EpochStart;
 use crate::receipt::Receipt;
 use crate::signature::SecretKey;
 use crate::snapshot::Snapshot;
+use crate::succession::{EpochLink, Succession};
 use crate::verdict::Verdict;
+use crate::watermark::Watermark;
 
 /// A morning in the field, milliseconds since 1970.
 pub(crate) const MORNING_MS: i64 = 1_790_000_000_000;
 
 pub(crate) fn server_key() -> SecretKey {
     SecretKey::from_seed([1; 32])
+}
+
+/// The server's key after a restore.
+pub(crate) fn next_server_key() -> SecretKey {
+    SecretKey::from_seed([3; 32])
 }
 
 pub(crate) fn device_key() -> SecretKey {
@@ -160,6 +167,40 @@ pub(crate) fn epoch_start() -> EpochStart {
         server_key: server_key().public(),
         started_ms: MORNING_MS - 1_000,
         previous: Some(EpochId::from_bytes([0xe1; 16])),
+    }
+}
+
+pub(crate) fn succession(start: [u8; 32]) -> Succession {
+    Succession {
+        deployment: deployment(),
+        previous: epoch(),
+        previous_key: server_key().public(),
+        start,
+        size: 41,
+        root: [0x44; 32],
+        backup_ms: MORNING_MS,
+        by: "田永福".to_owned(),
+    }
+}
+
+pub(crate) fn epoch_link() -> EpochLink {
+    let start = EpochStart {
+        epoch: EpochId::from_bytes([0xe2; 16]),
+        server_key: next_server_key().public(),
+        started_ms: MORNING_MS + 86_400_000,
+        previous: Some(epoch()),
+        ..epoch_start()
+    };
+    EpochLink::sign(start, succession, &next_server_key(), Some(&server_key())).unwrap()
+}
+
+pub(crate) fn watermark() -> Watermark {
+    Watermark {
+        deployment: deployment(),
+        epoch: epoch(),
+        size: 41,
+        root: [0x44; 32],
+        verified_ms: MORNING_MS + 60_000,
     }
 }
 

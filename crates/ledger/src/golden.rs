@@ -15,7 +15,9 @@ use crate::receipt::Receipt;
 use crate::signature::SecretKey;
 use crate::snapshot::Snapshot;
 use crate::statement::{Signed, Statement};
+use crate::succession::{EpochLink, Succession};
 use crate::verdict::Verdict;
+use crate::watermark::Watermark;
 use crate::{example, limits, payload};
 
 /// Lower-case digits, 32 bytes a line.
@@ -57,6 +59,19 @@ fn the_decision_is_as_it_always_was() {
 fn the_decision_of_two_people_is_as_it_always_was() {
     let file = expect_file!["../golden/decision_of_two.hex"];
     signed(example::decision_of_two(), &example::server_key(), file);
+}
+
+#[test]
+fn the_succession_is_as_it_always_was() {
+    signed(example::succession([0x45; 32]), &example::server_key(), expect_file!["../golden/succession.hex"]);
+    let link = example::epoch_link();
+    expect_file!["../golden/epoch_link.hex"].assert_eq(&lines(&link.to_bytes()));
+    assert_eq!(EpochLink::from_bytes(&link.to_bytes()), Ok(link));
+}
+
+#[test]
+fn the_watermark_is_as_it_always_was() {
+    signed(example::watermark(), &example::server_key(), expect_file!["../golden/watermark.hex"]);
 }
 
 #[test]
@@ -147,6 +162,8 @@ fn the_byte_table_names_every_purpose_and_limit() {
         Decision::DOMAIN,
         EpochStart::DOMAIN,
         Snapshot::DOMAIN,
+        Succession::DOMAIN,
+        Watermark::DOMAIN,
     ] {
         assert!(table.contains(&format!("| `{domain}` |")), "{domain}");
     }

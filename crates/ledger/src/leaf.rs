@@ -12,6 +12,7 @@ use crate::error::FormatError;
 use crate::statement::{read_counter, read_time};
 use crate::tree::{Hash, leaf_hash};
 use crate::verdict::{self, Verdict};
+use crate::watermark::SignedWatermark;
 
 const VERSION: u8 = 1;
 /// Stands where a leaf has no device.
@@ -33,6 +34,8 @@ pub enum LeafKind {
     Batch,
     /// A decision on a held or quarantined change.
     Decision,
+    /// A watermark: a verified backup holds the log up to a size.
+    Watermark,
 }
 
 impl LeafKind {
@@ -45,6 +48,7 @@ impl LeafKind {
             Self::Revocation => 3,
             Self::Batch => 4,
             Self::Decision => 5,
+            Self::Watermark => 6,
         }
     }
 
@@ -57,6 +61,7 @@ impl LeafKind {
             3 => Some(Self::Revocation),
             4 => Some(Self::Batch),
             5 => Some(Self::Decision),
+            6 => Some(Self::Watermark),
             _ => None,
         }
     }
@@ -125,6 +130,12 @@ impl Leaf {
     #[must_use]
     pub fn epoch(signed: &SignedEpochStart) -> Self {
         Self::plain(LeafKind::Epoch, signed.statement.started_ms, signed.hash())
+    }
+
+    /// The leaf of a watermark.
+    #[must_use]
+    pub fn watermark(signed: &SignedWatermark) -> Self {
+        Self::plain(LeafKind::Watermark, signed.statement.verified_ms, signed.hash())
     }
 
     fn plain(kind: LeafKind, time_ms: i64, subject: Hash) -> Self {
@@ -227,7 +238,7 @@ mod tests {
     #[test]
     fn an_unknown_version_or_kind_is_refused() {
         let mut bytes = example::receipt().leaf(&example::batch().header).to_bytes();
-        bytes[1] = 6;
+        bytes[1] = 7;
         let refusal = FormatError::Codec(CodecError::Unknown("leaf kind"));
         assert_eq!(Leaf::from_bytes(&bytes), Err(refusal));
         bytes[0] = 2;

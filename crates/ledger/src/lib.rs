@@ -17,8 +17,10 @@ pub mod replay;
 pub mod signature;
 pub mod snapshot;
 pub mod statement;
+pub mod succession;
 pub mod tree;
 pub mod verdict;
+pub mod watermark;
 
 mod hex;
 mod payload;

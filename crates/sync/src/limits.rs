@@ -9,6 +9,10 @@ pub const BYTES_PER_REQUEST: u64 = 128 * 1024;
 pub const BATCHES_PER_REQUEST: usize = 64;
 /// The most household keys in one request.
 pub const KEYS_PER_REQUEST: usize = 256;
+/// The most records of epochs that ended in one request.
+pub const OFFERS_PER_REQUEST: usize = 1_024;
+/// The bytes of such records after which a device begins another request.
+pub const OFFER_BYTES_PER_REQUEST: u64 = 384 * 1024;
 /// The most villages in one request.
 pub const VILLAGES_PER_REQUEST: usize = 64;
 /// The most bytes a server reads of one request body: every village with its longest vector, all keys,
@@ -38,6 +42,10 @@ pub const REVOCATION_BYTES_MAX: usize = 4 * 1024;
 pub const DECISION_BYTES_MAX: usize = 16 * 1024;
 /// The most bytes of a checkpoint note, with the signatures of witnesses.
 pub const NOTE_BYTES_MAX: usize = ruhu_ledger::limits::NOTE_BYTES_MAX;
+/// The most bytes of an epoch's link.
+pub const LINK_BYTES_MAX: usize = 2 * 1024;
+/// The most bytes of a signed watermark.
+pub const WATERMARK_BYTES_MAX: usize = 256;
 /// The most bytes of a stable code.
 pub const CODE_BYTES_MAX: usize = 64;
 /// The most bytes of an explanation.

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_survey::codec::{CodecError, Reader, Writer};
 use ruhu_survey::id::{DeploymentId, DeviceId, HouseholdId, VillageId};
 
 use crate::frame::{Frame, PayloadError, Shape};
 use crate::key_bytes::KeyBytes;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCHES_PER_REQUEST, KEYS_PER_REQUEST, TIPS_PER_VILLAGE, VILLAGES_PER_REQUEST,
+    BATCH_BYTES_MAX, BATCHES_PER_REQUEST, KEYS_PER_REQUEST, NOTE_BYTES_MAX, OFFERS_PER_REQUEST,
+    RECEIPT_BYTES_MAX, TIPS_PER_VILLAGE, VILLAGES_PER_REQUEST,
 };
+use crate::offer::Offer;
 use crate::protocol::{Side, negotiate};
 use crate::vector::{ChainTip, Cursor, read_vector, write_vector};
 
@@ -18,9 +21,11 @@ const VILLAGE: u8 = 0x02;
 const KEY: u8 = 0x03;
 const BATCH: u8 = 0x04;
 const REPLAY: u8 = 0x05;
+const OLD_RECEIPT: u8 = 0x07;
+const OFFER: u8 = 0x08;
 
-/// A frame of a request. They come in this order: one hello, then per village its village frame, its
-/// keys, its batches.
+/// A frame of a request. They come in this order: one hello, what is offered, then per village its village
+/// frame, its keys, its batches, an old receipt before its batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestFrame {
     /// Who asks.
@@ -34,6 +39,10 @@ pub enum RequestFrame {
     /// The next piece of the request's replay stream: a batch of the village opened last, as
     /// `ruhu_ledger::replay::ReplayWriter` writes it.
     Replay(Vec<u8>),
+    /// The receipt of an epoch that ended, for the batch that follows: the server was restored and lacks it.
+    OldReceipt(SignedReceipt),
+    /// A record of an epoch that ended.
+    Offer(Offer),
 }
 
 /// Who asks, and how much of the server's log it has verified.
@@ -85,6 +94,8 @@ pub struct RequestOrder {
     keys: usize,
     batches: usize,
     batches_begun: bool,
+    offers: usize,
+    awaits_batch: bool,
 }
 
 impl Frame for RequestFrame {
@@ -97,6 +108,8 @@ impl Frame for RequestFrame {
             KEY => ("key", 80),
             BATCH => ("batch", BATCH_BYTES_MAX),
             REPLAY => ("replay batch", BATCH_BYTES_MAX),
+            OLD_RECEIPT => ("old receipt", RECEIPT_BYTES_MAX),
+            OFFER => ("offer", 64 + NOTE_BYTES_MAX),
             _ => return None,
         };
         Some(Shape { name, bytes_max })
@@ -125,6 +138,14 @@ impl Frame for RequestFrame {
                 writer.raw(bytes);
                 REPLAY
             }
+            Self::OldReceipt(receipt) => {
+                writer.raw(&receipt.to_bytes());
+                OLD_RECEIPT
+            }
+            Self::Offer(offer) => {
+                offer.write(&mut writer);
+                OFFER
+            }
         };
         (tag, writer.finish())
     }
@@ -140,6 +161,8 @@ impl Frame for RequestFrame {
             }),
             BATCH => Self::Batch(reader.raw(payload.len())?.to_vec()),
             REPLAY => Self::Replay(reader.raw(payload.len())?.to_vec()),
+            OLD_RECEIPT => Self::OldReceipt(SignedReceipt::from_bytes(reader.raw(payload.len())?)?),
+            OFFER => Self::Offer(Offer::read(&mut reader)?),
             _ => return Err(CodecError::Unknown("the tag of a request frame").into()),
         };
         reader.end()?;
@@ -147,11 +170,16 @@ impl Frame for RequestFrame {
     }
 
     fn admit(order: &mut RequestOrder, frame: &Self) -> Result<(), &'static str> {
+        if order.awaits_batch && !matches!(frame, Self::Batch(_)) {
+            return Err("an old receipt comes right before its batch");
+        }
         match frame {
             Self::Hello(_) => order.hello(),
             Self::Village(query) => order.village(query.village),
             Self::Key(_) => order.key(),
             Self::Batch(_) | Self::Replay(_) => order.batch(),
+            Self::OldReceipt(_) => order.old_receipt(),
+            Self::Offer(_) => order.offer(),
         }
     }
 }
@@ -251,7 +279,27 @@ impl RequestOrder {
             return Err("the request holds too many batches");
         }
         self.batches_begun = true;
+        self.awaits_batch = false;
         self.batches += 1;
+        Ok(())
+    }
+
+    fn old_receipt(&mut self) -> Result<(), &'static str> {
+        if self.villages.is_empty() {
+            return Err("an old receipt belongs to a village");
+        }
+        self.awaits_batch = true;
+        Ok(())
+    }
+
+    fn offer(&mut self) -> Result<(), &'static str> {
+        if !self.greeted || !self.villages.is_empty() {
+            return Err("what is offered comes after the hello and before the villages");
+        }
+        if self.offers >= OFFERS_PER_REQUEST {
+            return Err("the request offers too much");
+        }
+        self.offers += 1;
         Ok(())
     }
 }

@@ -6,6 +6,8 @@ use ruhu_ledger::batch::BatchId;
 use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
 use ruhu_ledger::decision::SignedDecision;
 use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::succession::EpochLink;
+use ruhu_ledger::watermark::SignedWatermark;
 use ruhu_survey::codec::{CodecError, Reader, Writer};
 use ruhu_survey::id::{DeviceId, EpochId, HouseholdId, VillageId};
 
@@ -13,8 +15,8 @@ use crate::frame::{Frame, PayloadError, Shape};
 use crate::key_bytes::KeyBytes;
 use crate::limits::{
     BATCH_BYTES_MAX, CERTIFICATE_BYTES_MAX, CODE_BYTES_MAX, CONSISTENCY_HASHES_MAX, DECISION_BYTES_MAX,
-    DETAIL_BYTES_MAX, KEYS_PER_FRAME, KEYS_PER_REQUEST, NOTE_BYTES_MAX, RECEIPT_BYTES_MAX,
-    REVOCATION_BYTES_MAX,
+    DETAIL_BYTES_MAX, KEYS_PER_FRAME, KEYS_PER_REQUEST, LINK_BYTES_MAX, NOTE_BYTES_MAX, RECEIPT_BYTES_MAX,
+    REVOCATION_BYTES_MAX, WATERMARK_BYTES_MAX,
 };
 use crate::protocol::{Refused, Side, negotiate};
 use crate::vector::Cursor;
@@ -34,6 +36,8 @@ const BYE: u8 = 0x4c;
 const KEYS_HELD: u8 = 0x4d;
 const RELAYED_REPLAY: u8 = 0x4e;
 const VECTOR_WANTED: u8 = 0x50;
+const SUCCESSION: u8 = 0x51;
+const WATERMARK: u8 = 0x53;
 const FORK_TOLD: u8 = 0x54;
 
 /// A frame of a response: first a welcome (or one refusal and nothing else), last a bye.
@@ -73,6 +77,10 @@ pub enum ResponseFrame {
     KeysHeld(BTreeSet<HouseholdId>),
     /// The cursor of this village means nothing here: ask again without it, with the whole vector.
     VectorWanted(VillageId),
+    /// How the present epoch, or one before it, followed another. Right after the welcome, oldest first.
+    Succession(Box<EpochLink>),
+    /// How far the log is safe in a verified backup.
+    Watermark(SignedWatermark),
     /// The chain of the device that asks has another branch: its store was copied or restored.
     ForkTold(ForkTold),
 }
@@ -236,6 +244,8 @@ impl Frame for ResponseFrame {
             KEYS_HELD => ("keys held", 16 + KEYS_PER_REQUEST * 16),
             VECTOR_WANTED => ("vector wanted", 16),
             FORK_TOLD => ("fork told", 80),
+            SUCCESSION => ("succession", LINK_BYTES_MAX),
+            WATERMARK => ("watermark", WATERMARK_BYTES_MAX),
             _ => return None,
         };
         Some(Shape { name, bytes_max })
@@ -266,6 +276,8 @@ impl Frame for ResponseFrame {
             KEYS_HELD => Self::KeysHeld(read_households(&mut reader)?),
             VECTOR_WANTED => Self::VectorWanted(VillageId::from_bytes(reader.array()?)),
             FORK_TOLD => Self::ForkTold(ForkTold::read(&mut reader)?),
+            SUCCESSION => Self::Succession(Box::new(EpochLink::from_bytes(reader.raw(payload.len())?)?)),
+            WATERMARK => Self::Watermark(SignedWatermark::from_bytes(reader.raw(payload.len())?)?),
             _ => return Err(CodecError::Unknown("the tag of a response frame").into()),
         };
         reader.end()?;
@@ -328,6 +340,14 @@ impl ResponseFrame {
                 VECTOR_WANTED
             }
             Self::ForkTold(fork) => fork.write(writer),
+            Self::Succession(link) => {
+                writer.raw(&link.to_bytes());
+                SUCCESSION
+            }
+            Self::Watermark(watermark) => {
+                writer.raw(&watermark.to_bytes());
+                WATERMARK
+            }
         }
     }
 }

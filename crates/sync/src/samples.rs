@@ -7,15 +7,19 @@ use ruhu_ledger::certificate::{
     Certificate, CertificateKind, Revocation, SignedCertificate, SignedRevocation,
 };
 use ruhu_ledger::decision::{Decision, SignedDecision};
+use ruhu_ledger::epoch::EpochStart;
 use ruhu_ledger::receipt::{Receipt, SignedReceipt};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::statement::Signed;
+use ruhu_ledger::succession::{EpochLink, Succession};
 use ruhu_ledger::verdict::Verdict;
+use ruhu_ledger::watermark::{SignedWatermark, Watermark};
 use ruhu_survey::change::ChangeHash;
 use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
 use ruhu_survey::role::Role;
 
 use crate::key_bytes::KeyBytes;
+use crate::offer::Offer;
 use crate::protocol::{PROTOCOL_VERSION, Refused, Side};
 use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
 use crate::response::{
@@ -97,6 +101,39 @@ pub(crate) fn decision() -> SignedDecision {
     Signed::sign(decision, &server_key()).unwrap()
 }
 
+pub(crate) fn link() -> EpochLink {
+    let key = SecretKey::from_seed([9; 32]);
+    let start = EpochStart {
+        deployment: DEPLOYMENT,
+        epoch: EpochId::from_bytes([0xe2; 16]),
+        server_key: key.public(),
+        started_ms: MORNING_MS + 86_400_000,
+        previous: Some(EPOCH),
+    };
+    let says = |start| Succession {
+        deployment: DEPLOYMENT,
+        previous: EPOCH,
+        previous_key: server_key().public(),
+        start,
+        size: 41,
+        root: [0x44; 32],
+        backup_ms: MORNING_MS,
+        by: "田永福".to_owned(),
+    };
+    EpochLink::sign(start, says, &key, Some(&server_key())).unwrap()
+}
+
+pub(crate) fn watermark() -> SignedWatermark {
+    let watermark = Watermark {
+        deployment: DEPLOYMENT,
+        epoch: EPOCH,
+        size: 41,
+        root: [0x44; 32],
+        verified_ms: MORNING_MS,
+    };
+    Signed::sign(watermark, &server_key()).unwrap()
+}
+
 pub(crate) fn hello() -> Hello {
     Hello {
         protocol: PROTOCOL_VERSION,
@@ -132,6 +169,10 @@ fn query() -> VillageQuery {
     VillageQuery { village: VILLAGE, cursor, keys_given: 81, vector: vector.into() }
 }
 
+fn note() -> String {
+    "ruhu/d0d0d0d0-d0d0-d0d0-d0d0-d0d0d0d0d0d0\n301\nMzMz\n\n— ruhu AAAA\n".to_owned()
+}
+
 /// Every frame of a request by the name of its golden file, in an order that a reader admits.
 pub(crate) fn request() -> Vec<(&'static str, RequestFrame)> {
     let village = VillageId::from_bytes([0xb1; 16]);
@@ -139,9 +180,16 @@ pub(crate) fn request() -> Vec<(&'static str, RequestFrame)> {
     let key = HouseholdKeyFrame { household: household(0x71), key: KeyBytes([0x5a; 64]) };
     vec![
         ("hello", RequestFrame::Hello(hello())),
+        ("offer_certificate", RequestFrame::Offer(Offer::Certificate(certificate()))),
+        ("offer_revocation", RequestFrame::Offer(Offer::Revocation(revocation()))),
+        ("offer_link", RequestFrame::Offer(Offer::Link(Box::new(link())))),
+        ("offer_decision", RequestFrame::Offer(Offer::Decision(decision()))),
+        ("offer_watermark", RequestFrame::Offer(Offer::Watermark(watermark()))),
+        ("offer_checkpoint", RequestFrame::Offer(Offer::Checkpoint { epoch: EPOCH, note: note() })),
         ("village_first", RequestFrame::Village(first)),
         ("village", RequestFrame::Village(query())),
         ("key", RequestFrame::Key(key)),
+        ("old_receipt", RequestFrame::OldReceipt(receipt(batch_id(0x31), 44))),
         ("batch", RequestFrame::Batch(b"any bytes: a session does not look inside".to_vec())),
         ("replay", RequestFrame::Replay(b"any bytes: a session does not look inside".to_vec())),
     ]
@@ -158,9 +206,10 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
     let keys = VillageKeys { village: VILLAGE, given: 83, search_key: None, households: keys };
     let batch = b"any bytes: a session does not look inside".to_vec();
     let relayed = Relayed { village: VILLAGE, sequence: 1_001, batch, receipt: receipt(batch_id(0x21), 41) };
-    let note = "ruhu/d0d0d0d0-d0d0-d0d0-d0d0-d0d0d0d0d0d0\n301\nMzMz\n\n— ruhu AAAA\n".to_owned();
     vec![
         ("welcome", F::Welcome(welcome())),
+        ("succession", F::Succession(Box::new(link()))),
+        ("watermark", F::Watermark(watermark())),
         ("receipt", F::Receipt(receipt(batch_id(0x11), 40))),
         ("batch_staged", F::BatchProblem(staged)),
         ("batch_rejected", F::BatchProblem(problem(batch_id(0x13), ProblemOutcome::Rejected))),
@@ -185,7 +234,7 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
         ("fork_told", F::ForkTold(fork_told())),
         (
             "checkpoint",
-            F::Checkpoint(CheckpointFrame { note, from_size: 300, consistency: vec![[0x44; 32]; 2] }),
+            F::Checkpoint(CheckpointFrame { note: note(), from_size: 300, consistency: vec![[0x44; 32]; 2] }),
         ),
         ("vector_wanted", F::VectorWanted(VillageId::from_bytes([0xb1; 16]))),
         ("village_done", F::VillageDone(done(VILLAGE, 1_002, true))),

@@ -16,7 +16,7 @@ CREATE TABLE batch (
     not_before_ms INTEGER,                       -- when the anchored log size was reached, by the server's log
     received_ms   INTEGER,                       -- when the server had it durable, by the server's clock
     problem       TEXT    NOT NULL DEFAULT ''    -- why it was turned away, a stable code
-, above_cursor INTEGER NOT NULL DEFAULT 1, inside INTEGER NOT NULL DEFAULT 0, roots INTEGER) STRICT;
+, above_cursor INTEGER NOT NULL DEFAULT 1, inside INTEGER NOT NULL DEFAULT 0, roots INTEGER, receipt_epoch BLOB GENERATED ALWAYS AS (substr(receipt, 3, 16)) VIRTUAL, receipt_leaf BLOB GENERATED ALWAYS AS (substr(receipt, 51, 8)) VIRTUAL) STRICT;
 
 CREATE INDEX batch_above ON batch (village) WHERE above_cursor = 1;
 
@@ -127,6 +127,25 @@ CREATE TABLE draft (
     PRIMARY KEY (check_id, target, key)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE epoch (
+    epoch      BLOB    NOT NULL PRIMARY KEY,     -- EpochId
+    server_key BLOB    NOT NULL,                 -- its public key, 32 bytes
+    link       BLOB,                             -- EpochLink, verified: how it followed another; NULL: not known
+    known_ms   INTEGER NOT NULL                  -- device's clock
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE former_decision (
+    former_decision INTEGER PRIMARY KEY AUTOINCREMENT,
+    village         BLOB    NOT NULL,
+    bytes           BLOB    NOT NULL UNIQUE      -- SignedDecision
+) STRICT;
+
+CREATE TABLE former_receipt (
+    batch INTEGER NOT NULL REFERENCES batch (batch),
+    bytes BLOB    NOT NULL,                      -- SignedReceipt, verified
+    PRIMARY KEY (batch, bytes)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE household_key (
     household BLOB    NOT NULL PRIMARY KEY,      -- HouseholdId
     village   BLOB    NOT NULL,
@@ -172,6 +191,11 @@ CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY, -- which fact
     value BLOB NOT NULL              -- in the canonical binary of that fact
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE offer (
+    offer INTEGER PRIMARY KEY AUTOINCREMENT,     -- in the order of offering
+    bytes BLOB    NOT NULL                       -- Offer
+) STRICT;
 
 CREATE TABLE repair (
     repair    INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -250,3 +274,11 @@ CREATE TABLE village (
     mismatch_ms  INTEGER,                        -- when the fingerprints were last found to differ, NULL: they agree
     synced_ms    INTEGER                         -- when a sync of the village last ended whole, device's clock
 , keys_given INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+
+CREATE TABLE watermark (
+    epoch BLOB    NOT NULL,                      -- EpochId
+    size  INTEGER NOT NULL,                      -- leaves that the backup holds
+    at_ms INTEGER NOT NULL,                      -- when it had been read back, server's clock
+    bytes BLOB    NOT NULL,                      -- SignedWatermark, verified
+    PRIMARY KEY (epoch, size)
+) STRICT, WITHOUT ROWID;

@@ -167,6 +167,13 @@ CREATE TABLE epoch (
     bytes      BLOB    NOT NULL              -- signed beginning, with the key that signs in this epoch
 ) STRICT;
 
+CREATE TABLE epoch_link (
+    epoch    BLOB    NOT NULL PRIMARY KEY, -- the epoch that began
+    previous BLOB    NOT NULL, -- the epoch that ended
+    known_ms INTEGER NOT NULL, -- when it was written here
+    bytes    BLOB    NOT NULL  -- epoch link: both halves and the countersignature
+) STRICT;
+
 CREATE TABLE feed (
     sequence    INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, -- the cursor number
     village     BLOB    NOT NULL, -- village id (行政村)
@@ -190,6 +197,47 @@ CREATE TABLE field_event (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX field_event_key ON field_event (village, kind, document, key, position);
+
+CREATE TABLE former_receipt (
+    batch       BLOB    NOT NULL PRIMARY KEY, -- batch id
+    epoch       BLOB    NOT NULL, -- the epoch in which it was signed
+    leaf_index  INTEGER NOT NULL, -- the batch's leaf in that epoch's log
+    received_ms INTEGER NOT NULL, -- "not after", by that epoch's clock: the new receipt repeats it
+    bytes       BLOB    NOT NULL, -- signed receipt
+    shown_by    BLOB    NOT NULL, -- device id that brought it
+    shown_ms    INTEGER NOT NULL  -- when
+) STRICT;
+
+CREATE INDEX former_receipt_leaf ON former_receipt (epoch, leaf_index);
+
+CREATE TABLE former_record (
+    hash     BLOB    NOT NULL PRIMARY KEY, -- SHA-256 of its bytes
+    kind     INTEGER NOT NULL, -- 1 certificate, 2 revocation, 4 decision, 5 checkpoint note, 6 watermark
+    epoch    BLOB    NOT NULL, -- the epoch in which it was signed
+    bytes    BLOB    NOT NULL, -- as it was signed
+    shown_by BLOB    NOT NULL, -- device id that brought it
+    shown_ms INTEGER NOT NULL  -- when
+) STRICT;
+
+CREATE INDEX former_record_epoch ON former_record (epoch, kind);
+
+CREATE TABLE gap (
+    gap          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    kind         INTEGER NOT NULL, -- 1 numbers of a chain of batches, 2 leaves of the log of an epoch that ended
+    village      BLOB,             -- of a chain: village id
+    device       BLOB,             -- of a chain: device id
+    person       BLOB,             -- of a chain: user id
+    proof        BLOB    NOT NULL, -- of a chain: the batch that waits; of a log: the epoch
+    first_number INTEGER NOT NULL, -- the first number or leaf that was missing when it was found
+    last_number  INTEGER NOT NULL, -- the last one
+    missing      INTEGER NOT NULL, -- how many are missing now
+    shown_by     BLOB    NOT NULL, -- device id that holds the proof
+    found_ms     INTEGER NOT NULL, -- when it was found
+    filled_ms    INTEGER,          -- when nothing was missing any more; null while it is open
+    UNIQUE (kind, proof)
+) STRICT;
+
+CREATE INDEX gap_open ON gap (kind, village) WHERE filled_ms IS NULL;
 
 CREATE TABLE held_request (
     device  BLOB    NOT NULL PRIMARY KEY, -- device id; one request of each is kept
@@ -365,4 +413,10 @@ CREATE TABLE village_state (
     fingerprint INTEGER NOT NULL, -- sum mod 2^64 of the first 8 bytes of the accepted hashes, two's complement
     accepted    INTEGER NOT NULL, -- accepted changes
     sequence    INTEGER NOT NULL  -- last feed entry
+) STRICT;
+
+CREATE TABLE watermark (
+    leaf_index INTEGER NOT NULL PRIMARY KEY, -- its leaf in the log
+    size       INTEGER NOT NULL, -- leaves that the backup holds
+    bytes      BLOB    NOT NULL  -- signed watermark
 ) STRICT;

@@ -61,6 +61,9 @@ pub(crate) fn answer(
         return Ok(vec![ResponseFrame::Refused(refused)]);
     }
     let mut answer = vec![welcome(store, now_ms)?];
+    let successions = successions(store, &parts)?;
+    let followed = !successions.is_empty();
+    answer.extend(successions);
     answer.extend(frames);
     answer.extend((!held.is_empty()).then_some(ResponseFrame::KeysHeld(held)));
     if barred.is_some() {
@@ -75,6 +78,8 @@ pub(crate) fn answer(
             give(store, keys, now_ms, part, &mut given, &mut answer)?;
         }
         answer.extend(forks);
+        // Before the checkpoint: an answer cut between the two must not pass for one that told it.
+        answer.extend(watermark(store, if followed { 0 } else { hello.checkpoint_size })?);
         answer.extend(checkpoint(store, keys, now_ms, &hello)?);
     }
     answer.push(ResponseFrame::Bye);
@@ -88,6 +93,22 @@ pub(super) fn welcome(store: &dyn Store, now_ms: i64) -> Result<ResponseFrame, S
         server_time_ms: now_ms,
         schema: DOCUMENT_SCHEMA,
     }))
+}
+
+/// How the epochs followed one another, for a device whose cursors are not of the present one.
+fn successions(store: &dyn Store, parts: &[Part]) -> Result<Vec<ResponseFrame>, StoreError> {
+    let epoch = store.deployment()?.epoch;
+    let is_present = |part: &Part| part.query.cursor.is_some_and(|cursor| cursor.epoch == epoch);
+    if parts.iter().all(is_present) {
+        return Ok(Vec::new());
+    }
+    Ok(store.links()?.into_iter().map(|link| ResponseFrame::Succession(Box::new(link))).collect())
+}
+
+/// The newest watermark, for a device that has seen only `seen` leaves of the log and not the watermark's own.
+fn watermark(store: &dyn Store, seen: u64) -> Result<Option<ResponseFrame>, StoreError> {
+    let newest = store.watermark()?.filter(|(leaf, _)| *leaf >= seen);
+    Ok(newest.map(|(_, signed)| ResponseFrame::Watermark(signed)))
 }
 
 /// Keeps the keys of the households that the device founded; says which are durable now.

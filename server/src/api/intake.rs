@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 
 use ruhu_ledger::batch::{Batch, BatchId};
+use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::replay::{ReplayBatch, ReplayReader, StreamStart};
 use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{BatchProblem, ProblemOutcome};
-use ruhu_sync::{FrameReader, Refused, RequestFrame, ResponseFrame, WireError};
+use ruhu_sync::{FrameReader, Offer, Refused, RequestFrame, ResponseFrame, WireError};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
@@ -19,8 +20,9 @@ use super::body::Incoming;
 use super::held::Holding;
 use super::problem::{ApiError, with_sources};
 use crate::ingest::{Ingested, Outcome, Rejection};
-use crate::store::Store;
+use crate::store::epochs::{BroughtBack, Offered};
 use crate::store::people::Device;
+use crate::store::{Store, StoreError};
 
 /// What a request asks about one village, and what came with it.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(crate) struct Taken {
     pub(crate) stop: Option<Stop>,
     /// SHA-256 of the whole body.
     pub(crate) body_sha256: [u8; 32],
+    /// The device, once it is known.
+    pub(crate) device: Option<Device>,
 }
 
 /// Reads a request to its end and takes its batches in; those in the bytes that came before it are here
@@ -61,13 +65,16 @@ pub(crate) struct Taken {
 /// When the body does not come to its end; the batches before that are in.
 pub(crate) async fn take(
     state: &AppState,
-    device: &Device,
+    id: DeviceId,
+    device: Option<Device>,
     incoming: &mut Incoming,
     mut holding: Option<&mut Holding>,
 ) -> Result<Taken, ApiError> {
     let mut intake = Intake {
         state,
+        id,
         device,
+        old_receipt: None,
         reader: FrameReader::new(),
         hello: None,
         parts: Vec::new(),
@@ -94,13 +101,18 @@ pub(crate) async fn take(
     if intake.stop.is_none() {
         intake.stop = intake.reader.finish().err().map(Stop::from);
     }
-    let Intake { hello, parts, frames, stop, .. } = intake;
-    Ok(Taken { hello, parts, frames, stop, body_sha256: digest.finalize().into() })
+    let Intake { hello, parts, frames, stop, device, .. } = intake;
+    Ok(Taken { hello, parts, frames, stop, body_sha256: digest.finalize().into(), device })
 }
 
 struct Intake<'a> {
     state: &'a AppState,
-    device: &'a Device,
+    /// Who says to ask.
+    id: DeviceId,
+    /// What is known of it; nothing before a stranger has shown its certificate.
+    device: Option<Device>,
+    /// The receipt of an epoch that ended, for the next batch.
+    old_receipt: Option<SignedReceipt>,
     reader: FrameReader<RequestFrame>,
     hello: Option<Hello>,
     parts: Vec<Part>,
@@ -144,23 +156,50 @@ impl Intake<'_> {
                 self.batches += 1;
                 self.replay(&bytes, place).await
             }
+            RequestFrame::OldReceipt(receipt) => {
+                self.old_receipt = Some(receipt);
+                Ok(())
+            }
+            RequestFrame::Offer(offer) => self.offer(offer).await.map_err(Stop::Failed),
         }
     }
 
     fn greet(&mut self, hello: Hello) -> Result<(), Stop> {
-        let certificate = &self.device.certificate.statement;
-        if hello.deployment != certificate.deployment {
+        let certified = self.device.as_ref().map(|device| device.certificate.statement.deployment);
+        if certified.is_some_and(|deployment| deployment != hello.deployment) {
             return Err(refused("wrong_deployment", "the device enrolled with another installation"));
         }
-        if hello.device != self.device.id {
+        if hello.device != self.id {
             return Err(refused("wrong_device", "the hello names another device than the signature"));
         }
         self.hello = Some(hello);
         Ok(())
     }
 
+    /// Takes in what this server signed in an epoch that ended. A stranger may be known afterwards.
+    async fn offer(&mut self, offer: Offer) -> Result<(), ApiError> {
+        let (id, now_ms, stranger) = (self.id, self.state.clock.now_ms(), self.device.is_none());
+        let kind = offer.code();
+        let (offered, device) = self
+            .state
+            .store(move |store| {
+                let offered = store.offered(&offer, id, now_ms)?;
+                let device = if stranger { store.device(id)? } else { None };
+                Ok::<_, StoreError>((offered, device))
+            })
+            .await?;
+        match offered {
+            Offered::Kept => tracing::info!(device = %id, kind, "a record of an ended epoch came back"),
+            Offered::Unproved => tracing::warn!(device = %id, kind, "an offered record proves nothing here"),
+            Offered::Known => {}
+        }
+        self.device = self.device.take().or(device);
+        Ok(())
+    }
+
     fn village(&mut self, query: VillageQuery) -> Result<(), Stop> {
-        if !self.device.certificate.statement.grants(query.village) {
+        let device = self.device.as_ref().ok_or(Stop::Failed(ApiError::DeviceUnknown))?;
+        if !device.certificate.statement.grants(query.village) {
             return Err(Stop::Failed(ApiError::VillageNotGranted));
         }
         self.parts.push(Part { query, sent: BTreeSet::new(), keys: Vec::new() });
@@ -189,7 +228,8 @@ impl Intake<'_> {
             self.frames.push(problem(id, "wrong_village", &detail, ProblemOutcome::Rejected));
             return Ok(());
         }
-        let ingested = self.ingest(bytes).await.map_err(Stop::Failed)?;
+        let old_receipt = self.old_receipt.take();
+        let ingested = self.ingest(bytes, old_receipt).await.map_err(Stop::Failed)?;
         self.report(id, &header.device, ingested);
         Ok(())
     }
@@ -197,6 +237,8 @@ impl Intake<'_> {
     /// Takes in a batch of the replay stream, or asks for it raw.
     async fn replay(&mut self, bytes: &[u8], place: u64) -> Result<(), Stop> {
         let village = self.part()?.query.village;
+        // An old receipt is for the raw batch right behind it.
+        self.old_receipt = None;
         let read = self.stream().await?.batch(bytes, false);
         let taken = match read {
             Ok(replayed) => self.ingest_replay(village, replayed).await.map_err(Stop::Failed)?,
@@ -221,7 +263,7 @@ impl Intake<'_> {
         if self.stream.is_none() {
             let size = self.hello.as_ref().map_or(0, |hello| hello.checkpoint_size);
             let anchor = self.state.store(move |store| store.anchor(size)).await.map_err(Stop::Failed)?;
-            self.stream = Some(ReplayReader::new(StreamStart { device: self.device.id, anchor }));
+            self.stream = Some(ReplayReader::new(StreamStart { device: self.id, anchor }));
         }
         let none = || Stop::Failed(ApiError::Malformed("there is no replay stream".to_owned()));
         self.stream.as_mut().ok_or_else(none)
@@ -244,10 +286,16 @@ impl Intake<'_> {
         Ok(Ok((ingested.batch.ok_or_else(unread)?, device, ingested)))
     }
 
-    async fn ingest(&self, bytes: Vec<u8>) -> Result<Ingested, ApiError> {
+    async fn ingest(&self, bytes: Vec<u8>, old_receipt: Option<SignedReceipt>) -> Result<Ingested, ApiError> {
         let (keys, now_ms) = (self.state.keys.clone(), self.state.clock.now_ms());
-        let started = Instant::now();
-        let ingested = self.state.store(move |store| store.ingest(&bytes, now_ms, &keys.signing)).await?;
+        let (started, by) = (Instant::now(), self.id);
+        let take = move |store: &dyn Store| match &old_receipt {
+            None => store.ingest(&bytes, now_ms, &keys.signing),
+            Some(receipt) => {
+                store.ingest_again(&BroughtBack { batch: &bytes, receipt, by }, now_ms, &keys.signing)
+            }
+        };
+        let ingested = self.state.store(take).await?;
         self.count(&ingested, started);
         Ok(ingested)
     }
@@ -275,7 +323,7 @@ impl Intake<'_> {
             }
         });
         // What waited in another device's chain is that device's to hear of.
-        if *device == self.device.id {
+        if *device == self.id {
             let released = ingested.released.into_iter().map(|(_, receipt)| ResponseFrame::Receipt(receipt));
             self.frames.extend(released);
         }

@@ -49,6 +49,8 @@ pub struct Metrics {
     bytes: Family<ByteLabels, Counter>,
     ingest_seconds: Histogram,
     log_leaves: Gauge,
+    gaps_missing: Gauge,
+    backup_leaves: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -76,6 +78,8 @@ impl Metrics {
             bytes: Family::default(),
             ingest_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             log_leaves: Gauge::default(),
+            gaps_missing: Gauge::default(),
+            backup_leaves: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -91,6 +95,10 @@ impl Metrics {
         let help = "Time to take one batch in, durably";
         registry.register_with_unit("ingest", help, Unit::Seconds, self.ingest_seconds.clone());
         registry.register("log_leaves", "Leaves under the newest checkpoint", self.log_leaves.clone());
+        let help = "Batches and leaves that are proved to have existed and are not here";
+        registry.register("gaps_missing", help, self.gaps_missing.clone());
+        let help = "Leaves that a verified backup holds";
+        registry.register("backup_leaves", help, self.backup_leaves.clone());
     }
 
     /// Counts an answered request. `route` is the template of the path.
@@ -137,6 +145,16 @@ impl Metrics {
     /// Notes how large the log is.
     pub(crate) fn log_leaves(&self, leaves: u64) {
         self.log_leaves.set(i64::try_from(leaves).unwrap_or(i64::MAX));
+    }
+
+    /// Notes how much is missing in open gaps.
+    pub(crate) fn gaps_missing(&self, missing: u64) {
+        self.gaps_missing.set(i64::try_from(missing).unwrap_or(i64::MAX));
+    }
+
+    /// Notes how far verified backups hold the log.
+    pub(crate) fn backup_leaves(&self, leaves: u64) {
+        self.backup_leaves.set(i64::try_from(leaves).unwrap_or(i64::MAX));
     }
 
     /// Everything that was counted.

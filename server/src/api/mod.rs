@@ -9,6 +9,7 @@ mod body;
 mod copies;
 mod documents;
 mod enrolments;
+mod gaps;
 mod health;
 mod held;
 mod identity;
@@ -187,6 +188,7 @@ pub fn router(state: AppState) -> (Router, OpenApi) {
         .merge(villages::routes())
         .merge(documents::routes())
         .merge(log::routes())
+        .merge(gaps::routes())
         .routes(routes!(openapi))
         .split_for_parts();
     let document = completed(document);
@@ -212,6 +214,13 @@ pub(crate) fn metrics_router(state: AppState) -> Router {
 async fn read_metrics(State(state): State<AppState>) -> Response {
     if let Ok(Some(checkpoint)) = state.store(|store| store.checkpoint()).await {
         state.metrics.log_leaves(checkpoint.size);
+    }
+    if let Ok(gaps) = state.store(|store| store.gaps()).await {
+        let open = gaps.iter().filter(|gap| gap.filled_ms.is_none());
+        state.metrics.gaps_missing(open.map(|gap| gap.missing).sum());
+    }
+    if let Ok(Some((_, watermark))) = state.store(|store| store.watermark()).await {
+        state.metrics.backup_leaves(watermark.statement.size);
     }
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], state.metrics.text()).into_response()
 }

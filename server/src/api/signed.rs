@@ -53,16 +53,29 @@ impl Claim {
         }))
     }
 
-    /// Uses the nonce up and finds the device; whether the claim holds is not known yet.
+    /// The device that the request names.
+    pub(crate) fn id(&self) -> DeviceId {
+        self.device
+    }
+
+    /// Uses the nonce up and finds the device, if it is known; whether the claim holds is not known yet.
     ///
     /// # Errors
-    /// [`ApiError::NonceUnknown`], [`ApiError::DeviceUnknown`], or that the store fails.
-    pub(crate) async fn device(&self, state: &AppState) -> Result<Device, ApiError> {
+    /// [`ApiError::NonceUnknown`], or that the store fails.
+    pub(crate) async fn find(&self, state: &AppState) -> Result<Option<Device>, ApiError> {
         if !state.nonces.redeem(&self.nonce, state.clock.now_ms()) {
             return Err(ApiError::NonceUnknown);
         }
         let device = self.device;
-        state.store(move |store| store.device(device)).await?.ok_or(ApiError::DeviceUnknown)
+        state.store(move |store| store.device(device)).await
+    }
+
+    /// As [`Claim::find`], of a device that has to be known.
+    ///
+    /// # Errors
+    /// [`ApiError::NonceUnknown`], [`ApiError::DeviceUnknown`], or that the store fails.
+    pub(crate) async fn device(&self, state: &AppState) -> Result<Device, ApiError> {
+        self.find(state).await?.ok_or(ApiError::DeviceUnknown)
     }
 
     /// Whether the holder of `key` signed this request with a body of this digest.

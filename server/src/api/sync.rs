@@ -51,10 +51,20 @@ async fn sync(State(state): State<AppState>, caller: Caller, request: Request) -
             return Err(counted(&state, caller, error));
         }
     };
-    let taken = take(&state, &device, &mut incoming, holding.as_mut()).await;
+    let taken = take(&state, claim.id(), device, &mut incoming, holding.as_mut()).await;
     let trail = Trail::of(&parts);
     trail.took(incoming.seen());
-    let taken = taken?;
+    let mut taken = taken?;
+    // A device that enrolled after the backup that this server came from shows its certificate in the request.
+    let device = match (taken.device.take(), taken.stop.take()) {
+        (Some(device), stop) => {
+            taken.stop = stop;
+            device
+        }
+        (None, Some(Stop::Refused(refused))) => return Ok(answer_of(&[ResponseFrame::Refused(refused)])),
+        (None, Some(Stop::Failed(error))) => return Err(counted(&state, caller, error)),
+        (None, None) => return Err(counted(&state, caller, ApiError::DeviceUnknown)),
+    };
     if let Err(error) = claim.prove(&device.certificate.statement.key, &taken.body_sha256) {
         if let Some(holding) = holding {
             holding.discard().await?;
@@ -64,17 +74,26 @@ async fn sync(State(state): State<AppState>, caller: Caller, request: Request) -
     trail.shown(Known::Device(device.id));
     state.rates.request(Known::Device(device.id))?;
     let frames = answered(&state, device, taken).await?;
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], encode_all(&frames)).into_response())
+    Ok(answer_of(&frames))
 }
 
-/// The claim of a request, the device that it names, and the keeping of its bytes when it has a name.
-async fn known(state: &AppState, parts: &Parts) -> Result<(Claim, Device, Option<Holding>), ApiError> {
+fn answer_of(frames: &[ResponseFrame]) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], encode_all(frames)).into_response()
+}
+
+/// The claim of a request, the device that it names if that is known, and the keeping of its bytes when the
+/// request has a name.
+async fn known(
+    state: &AppState,
+    parts: &Parts,
+) -> Result<(Claim, Option<Device>, Option<Holding>), ApiError> {
     let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
     let resumption = Resumption::of(&parts.headers)?;
-    let device = claim.device(state).await?;
-    let holding = match resumption {
-        Some(resumption) => Some(Holding::begin(state, &device, resumption).await?),
-        None => None,
+    let device = claim.find(state).await?;
+    let holding = match (resumption, &device) {
+        (Some(resumption), Some(device)) => Some(Holding::begin(state, device, resumption).await?),
+        // Nothing is kept for a stranger, who shows its certificate in the request.
+        _ => None,
     };
     Ok((claim, device, holding))
 }

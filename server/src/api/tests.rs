@@ -33,7 +33,7 @@ fn the_committed_contract_is_what_the_routes_say() {
 }
 
 /// Every reading route: a path for 龙潭河村, and what somebody of another village is told there.
-const READS: [(&str, &str, (u16, &str)); 16] = [
+const READS: [(&str, &str, (u16, &str)); 17] = [
     ("/v1/villages", "/v1/villages", (200, "")),
     ("/v1/villages/{village}/households", "/v1/villages/VILLAGE/households", (403, "village_not_granted")),
     ("/v1/villages/{village}/conflicts", "/v1/villages/VILLAGE/conflicts", (403, "village_not_granted")),
@@ -47,6 +47,7 @@ const READS: [(&str, &str, (u16, &str)); 16] = [
     ("/v1/checks/{check}/history", "/v1/checks/CHECK/history", (404, "not_found")),
     ("/v1/log/checkpoint", "/v1/log/checkpoint", (200, "")),
     ("/v1/log/proof", "/v1/log/proof?leaf=0", (200, "")),
+    ("/v1/gaps", "/v1/gaps", (200, "")),
     ("/v1/openapi.json", "/v1/openapi.json", (200, "")),
     ("/healthz", "/healthz", (200, "")),
     ("/readyz", "/readyz", (200, "")),
@@ -127,7 +128,7 @@ async fn those_who_do_the_work_do_not_read_what_oversees_it() {
     let fixture = Fixture::new();
     let ids = village_with_work(&fixture).await;
     let member = fixture.token("队员", Role::WorkTeam, &[LONGTAN_CODE]);
-    for path in ["/v1/villages/VILLAGE/devices", "/v1/villages/VILLAGE/quarantine"] {
+    for path in ["/v1/villages/VILLAGE/devices", "/v1/villages/VILLAGE/quarantine", "/v1/gaps"] {
         let answer = fixture.get(&filled(path, &ids), &member).await;
         assert_eq!(answer.code(), (403, "role_may_not_read".to_owned()));
     }

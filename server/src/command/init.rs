@@ -44,7 +44,7 @@ fn begin(store: &SqliteStore, keys: &ServerKeys, now_ms: i64, name: &str) -> Res
         started_ms: now_ms,
         previous: None,
     };
-    let certificate = server_certificate(&start, keys, name)?;
+    let certificate = server_certificate(&start, keys, name, 1)?;
     store.deployment_begin(&SignedEpochStart::sign(start.clone(), &keys.signing)?, &certificate)?;
     Ok(start)
 }

@@ -19,6 +19,9 @@ pub(super) fn verify(context: &mut Context<'_>) -> Result<(), CommandError> {
             ("checkpoints", &verified.checkpoints),
         ],
     )?;
+    if verified.gaps > 0 {
+        context.say("server_verified_gaps", &[("open", &verified.gaps)])?;
+    }
     match verified.first_bad {
         None => context.say("server_verified_good", &[]),
         Some(bad) if bad.is_derived() => Err(CommandError::asked("server_error_first_bad_derived", bad)),

@@ -1,5 +1,6 @@
 //! The commands of `ruhu-server`: what can be asked for, and what every command has at hand.
 
+mod backup;
 mod bundle;
 mod device;
 mod init;
@@ -85,6 +86,33 @@ pub enum Command {
     Verify,
     /// Empty and refill everything that is derived from the batches (重建)
     Rebuild,
+    /// Copy everything into a folder of backups, read the copy back, and tell devices how far it goes (备份)
+    Backup {
+        /// The folder of backups; this one gets a folder of its own in it
+        folder: PathBuf,
+        /// Copy server.key too: whoever has the backup can then pose as this server
+        #[arg(long)]
+        with_key: bool,
+    },
+    /// Set up a server from a backup, in a new epoch; devices bring back what came after it (恢复)
+    Restore {
+        /// The backup's folder
+        backup: PathBuf,
+        /// The new data directory; it must be empty
+        #[arg(long, value_name = "FOLDER")]
+        into: PathBuf,
+        /// Who restores it; every device is told
+        #[arg(long, value_name = "PERSON")]
+        by: String,
+        /// The folder that holds the old server.key, when the backup does not
+        #[arg(long, value_name = "FOLDER")]
+        key: Option<PathBuf>,
+        /// The old signing key is lost: every device has to enrol again
+        #[arg(long)]
+        signing_key_lost: bool,
+    },
+    /// What is proved to have existed and is not here (缺口)
+    Gaps,
 }
 
 /// Flags of `serve`; what is absent comes from the environment, the file, the defaults.
@@ -297,6 +325,12 @@ pub enum CommandError {
     /// A bundle could not be taken in or written.
     #[error(transparent)]
     Bundle(#[from] crate::bundle::BundleError),
+    /// No backup could be made.
+    #[error(transparent)]
+    Backup(#[from] crate::backup::BackupError),
+    /// The server could not be restored.
+    #[error(transparent)]
+    Restore(#[from] crate::restore::RestoreError),
     /// The server does not run.
     #[error(transparent)]
     Serve(#[from] crate::serve::ServeError),
@@ -440,6 +474,11 @@ pub fn run(command: Command, context: &mut Context<'_>) -> Result<(), CommandErr
         Command::Quarantine(asked) => quarantined(asked, context),
         Command::Verify => ledger::verify(context),
         Command::Rebuild => ledger::rebuild(context),
+        Command::Backup { folder, with_key } => backup::backup(context, &folder, with_key),
+        Command::Restore { backup, into, by, key, signing_key_lost } => {
+            backup::restore(context, &backup::Restore { backup, into, by, key, signing_key_lost })
+        }
+        Command::Gaps => backup::gaps(context),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands as a person types them, on a data directory of their own.
 
+mod backup;
 mod roster;
 mod snapshot;
 

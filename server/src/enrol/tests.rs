@@ -43,7 +43,7 @@ pub(crate) fn world() -> World {
         previous: None,
     };
     let signed = SignedEpochStart::sign(start.clone(), &keys.signing).unwrap();
-    store.deployment_begin(&signed, &server_certificate(&start, &keys, "server").unwrap()).unwrap();
+    store.deployment_begin(&signed, &server_certificate(&start, &keys, "server", 1).unwrap()).unwrap();
     let user = User {
         id: UserId::from_bytes([7; 16]),
         name: "李春生".to_owned(),
@@ -252,7 +252,7 @@ fn a_second_deployment_in_one_database_is_refused() {
     let world = world();
     let start = EpochStart { epoch: EpochId::from_bytes([3; 16]), ..world.store.deployment().unwrap() };
     let signed = SignedEpochStart::sign(start.clone(), &world.keys.signing).unwrap();
-    let certificate = server_certificate(&start, &world.keys, "server").unwrap();
+    let certificate = server_certificate(&start, &world.keys, "server", 1).unwrap();
     let refusal = world.store.deployment_begin(&signed, &certificate);
     assert!(matches!(refusal, Err(StoreError::Conflict("deployment"))));
 }

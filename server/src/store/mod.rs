@@ -1,9 +1,10 @@
 //! What the server asks of a database: one blocking, object-safe trait, domain types in and out.
 //!
-//! One call is one transaction, and every call may block. [`Store`] is the sum of four parts, so that
-//! each can be read on its own: the ledger, the people, the reads, the copies.
+//! One call is one transaction, and every call may block. [`Store`] is the sum of five parts, so that
+//! each can be read on its own: the ledger, the epochs, the people, the reads, the copies.
 
 pub mod copies;
+pub mod epochs;
 pub mod ledger;
 pub mod people;
 pub mod reads;
@@ -21,15 +22,16 @@ pub(crate) mod world;
 use ruhu_survey::codec::CodecError;
 
 pub use copies::CopyStore;
+pub use epochs::EpochStore;
 pub use ledger::LedgerStore;
 pub use people::{PeopleStore, PlaceStore, RosterStore};
 pub use reads::ReadStore;
 pub use sqlite::SqliteStore;
 
 /// Everything the server keeps.
-pub trait Store: LedgerStore + PeopleStore + ReadStore + CopyStore {}
+pub trait Store: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore {}
 
-impl<T: LedgerStore + PeopleStore + ReadStore + CopyStore> Store for T {}
+impl<T: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore> Store for T {}
 
 /// Why a call on the store did not do its work.
 #[derive(Debug, thiserror::Error)]

@@ -70,6 +70,14 @@ fn tell_unsent(status: &Status, output: &Output) {
     if unsent.staged > 0 {
         output.say("ruhu_carried_staged", &[("staged", &unsent.staged)]);
     }
+    match status.backup_ms {
+        _ if status.beyond_backup == 0 => {}
+        None => output.say("ruhu_no_backup", &[("count", &status.beyond_backup)]),
+        Some(at) => {
+            let at = local(Some(at));
+            output.say("ruhu_beyond_backup", &[("count", &status.beyond_backup), ("at", &at)]);
+        }
+    }
     if unsent.drafts + unsent.changes + batches + unsent.turned_away == 0 {
         if unsent.carried + unsent.staged > 0 {
             return;
@@ -179,5 +187,7 @@ fn as_json(status: &Status, refused: &[NotAccepted]) -> Value {
         "forks": status.forks.len(),
         "log_inconsistent": status.log_inconsistent_ms.is_some(),
         "clock_ahead_ms": status.clock_ahead_ms,
+        "beyond_backup": status.beyond_backup,
+        "backup_at": status.backup_ms.map(|ms| utc(Some(ms))),
     })
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{status, transport, wait};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, local, utc};
 
 /// A sync that did a great deal and has more to do is continued at once, so often.
 const ROUNDS_MAX: usize = 1_000;
@@ -56,12 +56,24 @@ fn sum(earlier: Option<SyncReport>, mut report: SyncReport) -> SyncReport {
         report.snapshots += earlier.snapshots;
         report.repairs.splice(0..0, earlier.repairs);
         report.rewritten += earlier.rewritten;
+        report.restored = report.restored.or(earlier.restored);
     }
     report
 }
 
 fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Failure> {
     let progress = report.progress;
+    if let Some(restored) = &report.restored {
+        output.say(
+            "ruhu_sync_restored",
+            &[
+                ("by", &restored.by),
+                ("at", &local(Some(restored.restored_ms))),
+                ("backup", &local(Some(restored.backup_ms))),
+                ("again", &restored.waiting_again),
+            ],
+        );
+    }
     output.say(
         "ruhu_synced",
         &[
@@ -99,7 +111,14 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
     for village in &report.mismatched {
         output.say("ruhu_sync_mismatch", &[("village", village)]);
     }
+    let restored = report.restored.as_ref().map(|restored| {
+        json!({
+            "by": restored.by, "at": utc(Some(restored.restored_ms)), "backup_at": utc(Some(restored.backup_ms)),
+            "again": restored.waiting_again,
+        })
+    });
     output.json(&json!({
+        "restored": restored,
         "receipts": progress.receipts, "relayed": progress.relayed, "carried": progress.carried, "waiting": report.waiting,
         "not_accepted": report.not_accepted, "set_aside": report.set_aside, "requests": report.requests,
         "resumed": report.resumed, "rewritten": report.rewritten, "provisional": report.provisional,

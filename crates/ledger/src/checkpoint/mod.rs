@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ruhu_survey::id::DeploymentId;
+use ruhu_survey::id::{DeploymentId, EpochId};
 use sha2::{Digest, Sha256};
 
 use crate::error::{FormatError, VerifyError};
@@ -23,7 +23,7 @@ const SIGNATURE_LINE: &str = "\u{2014} ";
 /// The size and root of a log at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The log's name, which is its key's name too: `ruhu/<deployment id>`.
+    /// The log's name, which is its key's name too: see [`origin`] and [`origin_of_epoch`].
     pub origin: String,
     /// How many leaves.
     pub size: u64,
@@ -31,10 +31,17 @@ pub struct Checkpoint {
     pub root: Hash,
 }
 
-/// The name of an installation's log.
+/// The name of an installation's log in its first epoch.
 #[must_use]
 pub fn origin(deployment: DeploymentId) -> String {
     format!("ruhu/{deployment}")
+}
+
+/// The name of an installation's log in an epoch that follows another. It goes on from a backup, so the
+/// two logs are rivals from there on: under one name, an outside tool would call the server a forger.
+#[must_use]
+pub fn origin_of_epoch(deployment: DeploymentId, epoch: EpochId) -> String {
+    format!("ruhu/{deployment}/{epoch}")
 }
 
 impl Checkpoint {
@@ -42,6 +49,12 @@ impl Checkpoint {
     #[must_use]
     pub fn new(deployment: DeploymentId, size: u64, root: Hash) -> Self {
         Self { origin: origin(deployment), size, root }
+    }
+
+    /// The checkpoint of the log in an epoch that follows another.
+    #[must_use]
+    pub fn of_epoch(deployment: DeploymentId, epoch: EpochId, size: u64, root: Hash) -> Self {
+        Self { origin: origin_of_epoch(deployment, epoch), size, root }
     }
 
     /// The text that is signed: origin, size and root, a line each.
@@ -182,6 +195,12 @@ impl NoteKey {
     #[must_use]
     pub fn of_log(deployment: DeploymentId, key: PublicKey) -> Self {
         Self { name: origin(deployment), key }
+    }
+
+    /// The key of the log in an epoch that follows another.
+    #[must_use]
+    pub fn of_epoch(deployment: DeploymentId, epoch: EpochId, key: PublicKey) -> Self {
+        Self { name: origin_of_epoch(deployment, epoch), key }
     }
 
     /// The name that stands in its signature lines.

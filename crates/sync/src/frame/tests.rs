@@ -134,8 +134,10 @@ fn bytes_after_the_last_field_are_refused() {
 
 #[test]
 fn a_request_in_the_wrong_order_is_refused() {
-    let frames: Vec<RequestFrame> = samples::request().into_iter().map(|(_, frame)| frame).collect();
-    let [hello, first, village, key, batch, replay] = frames.as_slice() else { panic!("six frames") };
+    let named: std::collections::BTreeMap<_, _> = samples::request().into_iter().collect();
+    let [hello, first, village] = ["hello", "village_first", "village"].map(|name| &named[name]);
+    let [key, batch, offer, receipt] = ["key", "batch", "offer_link", "old_receipt"].map(|name| &named[name]);
+    let replay = &named["replay"];
     let rule = |frames: &[&RequestFrame]| match refusal::<RequestFrame>(&encode_all(frames.iter().copied())) {
         WireError::Order { rule, .. } => rule,
         other => panic!("{other}"),
@@ -147,7 +149,15 @@ fn a_request_in_the_wrong_order_is_refused() {
     assert_eq!(rule(&[hello, replay]), "a batch belongs to a village");
     assert_eq!(rule(&[hello, village, first, village]), "the request has named this village already");
     assert_eq!(rule(&[hello, village, batch, key]), "keys come before the batches of their village");
-    assert!(decode_all::<RequestFrame>(&encode_all([hello, village, batch, first, key, batch])).is_ok());
+    assert_eq!(rule(&[offer]), "what is offered comes after the hello and before the villages");
+    assert_eq!(
+        rule(&[hello, village, offer]),
+        "what is offered comes after the hello and before the villages"
+    );
+    assert_eq!(rule(&[hello, receipt]), "an old receipt belongs to a village");
+    assert_eq!(rule(&[hello, village, receipt, first]), "an old receipt comes right before its batch");
+    let body = [hello, offer, village, batch, first, key, receipt, batch, batch];
+    assert!(decode_all::<RequestFrame>(&encode_all(body)).is_ok());
 }
 
 #[test]

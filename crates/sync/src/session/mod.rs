@@ -19,6 +19,8 @@ use std::collections::BTreeSet;
 use ruhu_ledger::batch::BatchId;
 use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
 use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::succession::EpochLink;
+use ruhu_ledger::watermark::SignedWatermark;
 use ruhu_survey::id::{DeviceId, EpochId, HouseholdId, VillageId};
 
 pub use plan::{RequestPlan, VillagePlan};
@@ -89,6 +91,8 @@ pub enum Step {
 /// Something to store. The order of the variants is the order in which they come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Commit {
+    /// How one epoch followed another: before the welcome that it explains.
+    Succession(Box<EpochLink>),
     /// Who the server is today.
     Welcome(Welcome),
     /// A batch is durable at the server.
@@ -116,6 +120,8 @@ pub enum Commit {
     Checkpoint(CheckpointFrame),
     /// The cursor of this village means nothing to the server: forget it, and how many keys were given.
     VectorWanted(VillageId),
+    /// How far the log is safe in a verified backup.
+    Watermark(SignedWatermark),
     /// How far the feed of a village has been given.
     Village(VillageCommit),
 }
@@ -286,7 +292,12 @@ impl Session {
                 self.epoch = Some(welcome.epoch);
                 false
             }
-            Commit::Certificate(_) | Commit::Revocation(_) | Commit::Fork(_) | Commit::Checkpoint(_) => false,
+            Commit::Succession(_)
+            | Commit::Watermark(_)
+            | Commit::Certificate(_)
+            | Commit::Revocation(_)
+            | Commit::Fork(_)
+            | Commit::Checkpoint(_) => false,
         }
     }
 
@@ -421,6 +432,8 @@ fn commit(frame: ResponseFrame) -> Option<Commit> {
         ResponseFrame::ForkTold(fork) => Commit::Fork(fork),
         ResponseFrame::Checkpoint(checkpoint) => Commit::Checkpoint(checkpoint),
         ResponseFrame::VectorWanted(village) => Commit::VectorWanted(village),
+        ResponseFrame::Succession(link) => Commit::Succession(link),
+        ResponseFrame::Watermark(watermark) => Commit::Watermark(watermark),
         ResponseFrame::Refused(_) | ResponseFrame::VillageDone(_) | ResponseFrame::Bye => return None,
     })
 }
@@ -428,19 +441,21 @@ fn commit(frame: ResponseFrame) -> Option<Commit> {
 /// The place of a commit in the order of storing.
 fn rank(commit: &Commit) -> u8 {
     match commit {
-        Commit::Welcome(_) => 0,
-        Commit::Receipt(_) => 1,
-        Commit::Problem(_) => 2,
-        Commit::KeysHeld(_) => 3,
-        Commit::Certificate(_) => 4,
-        Commit::Revocation(_) => 5,
-        Commit::Keys(_) => 6,
-        Commit::Relayed(_) | Commit::Replay(_) => 7,
-        Commit::Decision(_) => 8,
-        Commit::Fork(_) => 9,
-        Commit::Checkpoint(_) => 10,
-        Commit::VectorWanted(_) => 11,
-        Commit::Village(_) => 12,
+        Commit::Succession(_) => 0,
+        Commit::Welcome(_) => 1,
+        Commit::Receipt(_) => 2,
+        Commit::Problem(_) => 3,
+        Commit::KeysHeld(_) => 4,
+        Commit::Certificate(_) => 5,
+        Commit::Revocation(_) => 6,
+        Commit::Keys(_) => 7,
+        Commit::Relayed(_) | Commit::Replay(_) => 8,
+        Commit::Decision(_) => 9,
+        Commit::Fork(_) => 10,
+        Commit::Checkpoint(_) => 11,
+        Commit::Watermark(_) => 12,
+        Commit::VectorWanted(_) => 13,
+        Commit::Village(_) => 14,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ruhu_ledger::batch::BatchId;
+use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_survey::id::{HouseholdId, VillageId};
 
 use super::village::Village;
@@ -59,16 +60,18 @@ impl RequestPlan {
         self.villages.iter().flat_map(|village| &village.batches).nth(place).copied()
     }
 
-    /// The frames of the request; `key` and `batch` read the store. `batch` is told whether the batch has to
-    /// be sent raw, and gives its frame.
+    /// The frames of the request; `key`, `batch` and `old_receipt` read the store. `batch` is told whether the
+    /// batch has to be sent raw, and gives its frame. A batch that a restored server lacks has the receipt of
+    /// an epoch that ended, and is sent raw behind it.
     ///
     /// # Errors
-    /// The first error of `key` or `batch`.
+    /// The first error of `key`, `batch` or `old_receipt`.
     pub fn frames<E>(
         &self,
         hello: Hello,
         mut key: impl FnMut(HouseholdId) -> Result<KeyBytes<64>, E>,
         mut batch: impl FnMut(BatchId, bool) -> Result<RequestFrame, E>,
+        mut old_receipt: impl FnMut(BatchId) -> Result<Option<SignedReceipt>, E>,
     ) -> Result<Vec<RequestFrame>, E> {
         let mut frames = vec![RequestFrame::Hello(hello)];
         for part in &self.villages {
@@ -78,7 +81,10 @@ impl RequestPlan {
                 frames.push(RequestFrame::Key(HouseholdKeyFrame { household, key: key(household)? }));
             }
             for id in part.batches.iter().copied() {
-                frames.push(batch(id, part.raw.contains(&id))?);
+                let receipt = old_receipt(id)?.map(RequestFrame::OldReceipt);
+                let raw = receipt.is_some() || part.raw.contains(&id);
+                frames.extend(receipt);
+                frames.push(batch(id, raw)?);
             }
         }
         Ok(frames)

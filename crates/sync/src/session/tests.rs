@@ -152,7 +152,7 @@ fn commits_come_in_the_order_in_which_they_can_be_stored() {
         ResponseFrame::Bye,
     ]);
     let ranks: Vec<u8> = commits(&session).iter().map(rank).collect();
-    assert_eq!(ranks, [0, 1, 2, 4, 6, 7, 8, 10, 12]);
+    assert_eq!(ranks, [1, 2, 3, 5, 7, 8, 9, 11, 14]);
 }
 
 #[test]
@@ -471,6 +471,7 @@ fn keys_go_before_batches_until_the_server_confirms_them() {
             hello,
             |_| Ok::<_, ()>(KeyBytes([1; 64])),
             |batch, _| Ok(RequestFrame::Batch(batch.0.to_vec())),
+            |_| Ok(None),
         )
         .unwrap();
     let kinds: Vec<u8> = frames.iter().map(|frame| crate::frame::Frame::encode(frame).0).collect();
@@ -498,7 +499,7 @@ fn more_keys_than_fit_take_several_requests() {
 #[test]
 fn the_first_error_of_the_store_ends_the_making_of_a_request() {
     let session = session(village(2));
-    let missing = plan(&session).frames(samples::hello(), |_| Err("key"), |_, _| Err("batch"));
+    let missing = plan(&session).frames(samples::hello(), |_| Err("key"), |_, _| Err("batch"), |_| Ok(None));
     assert_eq!(missing, Err("batch"));
 }
 
@@ -567,6 +568,7 @@ fn a_planned_request_is_one_that_a_server_admits() {
             samples::hello(),
             |_| Ok::<_, ()>(KeyBytes([1; 64])),
             |batch, _| Ok(RequestFrame::Batch(batch.0.to_vec())),
+            |_| Ok(None),
         )
         .unwrap();
     let body = crate::frame::encode_all(&frames);

@@ -55,7 +55,7 @@ impl Server {
         let mut place = 0;
         while let Some(frame) = reader.read(&mut body).unwrap() {
             match frame {
-                RequestFrame::Hello(_) => {}
+                RequestFrame::Hello(_) | RequestFrame::OldReceipt(_) | RequestFrame::Offer(_) => {}
                 RequestFrame::Village(query) => {
                     parts.push(Part { query, sent: BTreeSet::new(), frames: Vec::new() });
                 }
@@ -322,8 +322,12 @@ impl Device {
 
     fn body(&self, plan: &RequestPlan) -> Vec<u8> {
         let hello = Hello { device: self.id, ..samples::hello() };
-        let frames =
-            plan.frames(hello, |_| Ok::<_, ()>(KeyBytes([1; 64])), |batch, raw| Ok(self.frame(batch, raw)));
+        let frames = plan.frames(
+            hello,
+            |_| Ok::<_, ()>(KeyBytes([1; 64])),
+            |batch, raw| Ok(self.frame(batch, raw)),
+            |_| Ok(None),
+        );
         encode_all(&frames.unwrap())
     }
 }

@@ -63,6 +63,15 @@ pub(super) struct Opened<'a> {
     pub(super) body: BatchBody,
     /// The certificate its signature and grant were checked against.
     pub(super) verified_by: SignedCertificate,
+    /// What an epoch that ended had said of it, when a device brings it back.
+    pub(super) former: Option<Receipt>,
+}
+
+impl Opened<'_> {
+    /// When it became durable first; never later than now.
+    fn received_ms(&self, now_ms: i64) -> i64 {
+        self.former.as_ref().map_or(now_ms, |former| former.received_ms.min(now_ms))
+    }
 }
 
 /// What every receipt and decision of one transaction shares.
@@ -146,13 +155,16 @@ pub(super) fn write_plan(
         decided.hash.iter().for_each(|hash| totals.add(hash));
     }
     let verdicts: Vec<Verdict> = plan.changes.iter().map(|decided| decided.verdict.clone()).collect();
-    let leaf = append_leaf(tx, &Leaf::batch(header, desk.now_ms, &verdicts))?;
+    let received_ms = opened.received_ms(desk.now_ms);
+    let leaf = append_leaf(tx, &Leaf::batch(header, received_ms, &verdicts))?;
     let sequence = totals.next_entry(tx, FEED_BATCH, leaf)?;
     let receipt = write_batch(desk, opened, verdicts, leaf, sequence)?;
     write_changes(tx, opened, plan, sequence)?;
     name_batch(tx, sequence)?;
     move_tip(tx, header, opened.id, sequence)?;
     super::ledger::unstage(tx, opened.id)?;
+    super::gap::filled_in_chain(tx, header, desk.now_ms)?;
+    super::gap::settle_log_of(tx, opened.id, desk.now_ms)?;
     for (place, decided) in &plan.later {
         write_decision(desk, &mut totals, *place, decided)?;
     }
@@ -171,8 +183,11 @@ fn write_batch(
     sequence: u64,
 ) -> Result<SignedReceipt, StoreError> {
     let header = &opened.batch.header;
-    let anchor_ms = anchor_time(desk, header)?;
-    let (epoch, received_ms) = (desk.epoch.epoch, desk.now_ms);
+    let anchor_ms = match &opened.former {
+        Some(former) => former.anchor_ms,
+        None => anchor_time(desk, header)?,
+    };
+    let (epoch, received_ms) = (desk.epoch.epoch, opened.received_ms(desk.now_ms));
     let receipt = Receipt { epoch, batch: opened.id, leaf_index, received_ms, anchor_ms, verdicts };
     let receipt = SignedReceipt::sign(receipt, desk.key)
         .map_err(|error| StoreError::corrupt("batch", opened.id, error))?;

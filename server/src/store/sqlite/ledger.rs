@@ -2,7 +2,7 @@
 
 use ruhu_ledger::batch::{Anchor, Batch, BatchHeader, BatchId, UnsealedHeader};
 use ruhu_ledger::certificate::Certificate;
-use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::receipt::{Receipt, SignedReceipt};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_survey::authorise::Author;
 use ruhu_survey::change::ActorId;
@@ -12,17 +12,23 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::SqliteStore;
 use super::append::{Desk, Opened, write_plan};
 use super::column::{from_sql, to_sql};
-use super::log::{certificate_of, latest_checkpoint};
+use super::former;
+use super::log::{Certified, certificate_of, latest_checkpoint};
 use super::past::Pasts;
 use super::shelf::{SqlShelf, documents_at_hand};
+use crate::former::device_rule;
 use crate::ingest::{self, Chain, Incoming, Ingested, Outcome, Place, Plan, Rejection, Standing};
-use crate::limits::{HELD_PER_DEVICE_MAX, STAGED_BYTES_PER_DEVICE_MAX, STAGED_PER_DEVICE_MAX};
+use crate::limits::{
+    HELD_PER_DEVICE_MAX, STAGED_AGAIN_BYTES_PER_DEVICE_MAX, STAGED_AGAIN_PER_DEVICE_MAX,
+    STAGED_BYTES_PER_DEVICE_MAX, STAGED_PER_DEVICE_MAX,
+};
 use crate::store::StoreError;
 use crate::store::ledger::{OwnBatch, Tip};
 
 pub(super) fn ingest(
     store: &SqliteStore,
     bytes: &[u8],
+    shown: Option<Shown<'_>>,
     now_ms: i64,
     key: &SecretKey,
 ) -> Result<Ingested, StoreError> {
@@ -31,12 +37,23 @@ pub(super) fn ingest(
         Err(error) => return Ok(unread(Rejection::new("malformed_batch", error))),
     };
     let id = batch.header.id();
+    if let Some(Shown { receipt, by }) = shown {
+        // It proves itself, so it is kept whatever becomes of the batch, and found again when a staged one is taken in.
+        store.write(|tx| former::keep_receipt(tx, receipt, &batch.header, by, now_ms))?;
+    }
     let outcome = take(store, &batch, bytes, now_ms, key)?;
     let mut released = Vec::new();
     if matches!(outcome, Outcome::Received(_) | Outcome::Repeated(_)) {
         release(store, id, now_ms, key, &mut released)?;
     }
     Ok(Ingested { batch: Some(id), outcome, released })
+}
+
+/// The receipt of an epoch that ended for a batch, and the device that brings both.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) receipt: &'a SignedReceipt,
+    pub(super) by: DeviceId,
 }
 
 fn unread(rejection: Rejection) -> Ingested {
@@ -62,7 +79,10 @@ fn release(
                     released.push((next, *receipt));
                     ends.push(next);
                 }
-                _ => store.write(|tx| unstage(tx, next))?,
+                _ => store.write(|tx| {
+                    unstage(tx, next)?;
+                    super::gap::filled_in_chain(tx, &batch.header, now_ms)
+                })?,
             }
         }
     }
@@ -78,7 +98,12 @@ fn take(
     key: &SecretKey,
 ) -> Result<Outcome, StoreError> {
     let device = batch.header.device;
-    let Some(certified) = store.read(|conn| certificate_of(conn, device))? else {
+    let (former, certified) = store.read(|conn| {
+        let former = former::receipt_of(conn, batch.header.id())?.map(|signed| signed.statement);
+        let certified = certified_for(conn, batch, former.as_ref())?;
+        Ok((former, certified))
+    })?;
+    let Some(certified) = certified else {
         return Ok(Outcome::Rejected(Rejection::new("unknown_device", device)));
     };
     if let Err(error) = batch.verify(&certified.signed.statement) {
@@ -89,8 +114,22 @@ fn take(
         Err(error) => return Ok(Outcome::Rejected(Rejection::new("bad_payload", error))),
     };
     let verified_by = certified.signed;
-    let opened = Opened { id: batch.header.id(), batch, bytes, body, verified_by };
+    let opened = Opened { id: batch.header.id(), batch, bytes, body, verified_by, former };
     store.write(|tx| receive(&Desk::new(tx, now_ms, key)?, &opened, store.pasts(tx)?))
+}
+
+/// The certificate that a batch is judged by: the device's newest, or the one of then when an epoch that
+/// ended had received the batch.
+fn certified_for(
+    conn: &Connection,
+    batch: &Batch,
+    former: Option<&Receipt>,
+) -> Result<Option<Certified>, StoreError> {
+    let newest = certificate_of(conn, batch.header.device)?;
+    let (Some(newest), Some(former)) = (&newest, former) else { return Ok(newest) };
+    let then = former::certificate_then(conn, batch, former.received_ms)?;
+    let signed = then.unwrap_or_else(|| newest.signed.clone());
+    Ok(Some(Certified { signed, revoked_ms: newest.revoked_ms }))
 }
 
 /// The whole of one transaction: place in the chain, verdicts, rows, leaf, receipt.
@@ -99,7 +138,8 @@ fn receive(desk: &Desk<'_>, opened: &Opened<'_>, pasts: &Pasts) -> Result<Outcom
     if let Some(receipt) = receipt_of(tx, opened.id)? {
         return Ok(Outcome::Repeated(Box::new(receipt)));
     }
-    let certified = certificate_of(tx, header.device)?.ok_or(StoreError::NotFound("certificate"))?;
+    let certified = certified_for(tx, opened.batch, opened.former.as_ref())?;
+    let certified = certified.ok_or(StoreError::NotFound("certificate"))?;
     let certificate = &certified.signed.statement;
     if certified.signed != opened.verified_by
         && let Err(error) = opened.batch.verify(certificate)
@@ -111,7 +151,7 @@ fn receive(desk: &Desk<'_>, opened: &Opened<'_>, pasts: &Pasts) -> Result<Outcom
         Place::Gap { expected } => return stage(desk, opened, expected),
         Place::Wrong(rejection) => return Ok(Outcome::Rejected(rejection)),
     }
-    let incoming = incoming(desk, opened, certificate, certified.revoked_ms.is_some());
+    let incoming = incoming(desk, opened, certificate, certified.revoked_ms);
     let shelf = SqlShelf::new(tx, header.village, pasts);
     let plan = ingest::plan(&incoming, documents_at_hand(tx, header.village, &opened.body)?, &shelf);
     let plan = shelf.checked(plan)?;
@@ -126,13 +166,21 @@ fn incoming<'a>(
     desk: &Desk<'_>,
     opened: &'a Opened<'_>,
     certificate: &Certificate,
-    revoked: bool,
+    revoked_ms: Option<i64>,
 ) -> Incoming<'a> {
     let header = &opened.batch.header;
     let author = Author { device: header.device, role: certificate.role, user: header.user };
     let actors =
         opened.body.openings.iter().map(|opening| ActorId::derive(header.device, *opening)).collect();
-    let blanket = ingest::blanket_rule(certificate, revoked, desk.now_ms);
+    let blanket = match &opened.former {
+        None => ingest::blanket_rule(certificate, revoked_ms.is_some(), desk.now_ms),
+        // As of then: a revocation counts from its moment on, and what was kept apart stays apart.
+        Some(former) => {
+            let revoked = revoked_ms.is_some_and(|at_ms| at_ms <= former.received_ms);
+            let rule = ingest::blanket_rule(certificate, revoked, former.received_ms);
+            rule.or_else(|| device_rule(former))
+        }
+    };
     Incoming { village: header.village, author, actors, blanket, changes: &opened.body.changes }
 }
 
@@ -178,17 +226,19 @@ fn stage(desk: &Desk<'_>, opened: &Opened<'_>, expected: u64) -> Result<Outcome,
     if known {
         return Ok(Outcome::Staged { expected });
     }
+    let bounds = if opened.former.is_some() { STAGED_AGAIN_MAX } else { STAGED_MAX };
     let (count, bytes): (i64, i64) = tx.query_row(
         "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM staged_batch WHERE device = ?1",
         [header.device.as_bytes()],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let bytes = from_sql(bytes).saturating_add(opened.bytes.len() as u64);
-    if from_sql(count) >= STAGED_PER_DEVICE_MAX || bytes > STAGED_BYTES_PER_DEVICE_MAX {
+    if from_sql(count) >= bounds.0 || bytes > bounds.1 {
         let detail = format!("send batch {expected} of the chain first");
         return Ok(Outcome::Rejected(Rejection::new("too_many_staged", detail)));
     }
     let Some(previous) = header.previous else { return Ok(Outcome::Staged { expected }) };
+    super::gap::found_in_chain(tx, header, expected, carrier(tx, opened)?, desk.now_ms)?;
     tx.execute(
         "INSERT INTO staged_batch (id, device, village, number, previous, bytes, received_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -203,6 +253,20 @@ fn stage(desk: &Desk<'_>, opened: &Opened<'_>, expected: u64) -> Result<Outcome,
         ],
     )?;
     Ok(Outcome::Staged { expected })
+}
+
+/// Batches and bytes of one device that may wait for their predecessors.
+const STAGED_MAX: (u64, u64) = (STAGED_PER_DEVICE_MAX, STAGED_BYTES_PER_DEVICE_MAX);
+/// As [`STAGED_MAX`], of batches that an epoch that ended had received.
+const STAGED_AGAIN_MAX: (u64, u64) = (STAGED_AGAIN_PER_DEVICE_MAX, STAGED_AGAIN_BYTES_PER_DEVICE_MAX);
+
+/// The device that brought a batch: who showed its old receipt, else its author.
+fn carrier(tx: &Transaction<'_>, opened: &Opened<'_>) -> Result<DeviceId, StoreError> {
+    let shown_by: Option<[u8; 16]> = tx
+        .prepare_cached("SELECT shown_by FROM former_receipt WHERE batch = ?1")?
+        .query_row([opened.id.0], |row| row.get(0))
+        .optional()?;
+    Ok(shown_by.map_or(opened.batch.header.device, DeviceId::from_bytes))
 }
 
 pub(super) fn unstage(tx: &Transaction<'_>, id: BatchId) -> Result<(), StoreError> {
@@ -281,7 +345,8 @@ pub(super) fn author(desk: &Desk<'_>, own: &OwnBatch<'_>, pasts: &Pasts) -> Resu
         return Ok(Outcome::Rejected(ingest::not_verified(&error)));
     }
     let (id, bytes, body) = (batch.id(), batch.to_bytes(), own.body.clone());
-    let opened = Opened { id, batch: &batch, bytes: &bytes, body, verified_by: certified.signed };
+    let verified_by = certified.signed;
+    let opened = Opened { id, batch: &batch, bytes: &bytes, body, verified_by, former: None };
     receive(desk, &opened, pasts)
 }
 

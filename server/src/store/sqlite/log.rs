@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::append::{FEED_CERTIFICATE, FEED_REVOCATION, Totals};
 use super::column::{from_sql, to_sql};
+use super::succession::serial_floor;
 use crate::store::StoreError;
 use crate::store::ledger::{Included, StoredCheckpoint};
 
@@ -144,7 +145,7 @@ pub(crate) fn present_epoch(conn: &Connection) -> Result<EpochStart, StoreError>
 pub(crate) fn next_serial(conn: &Connection) -> Result<u64, StoreError> {
     let last: i64 =
         conn.query_row("SELECT coalesce(max(serial), 0) FROM certificate", [], |row| row.get(0))?;
-    Ok(from_sql(last) + 1)
+    Ok(from_sql(last).max(serial_floor(conn)?) + 1)
 }
 
 /// Writes a certificate, its leaf, and its entry in the feed of each of its villages; returns the leaf's
@@ -253,7 +254,7 @@ pub(crate) fn sign_checkpoint(
     now_ms: i64,
     key: &SecretKey,
 ) -> Result<StoredCheckpoint, StoreError> {
-    let EpochStart { deployment, server_key, .. } = present_epoch(tx)?;
+    let EpochStart { deployment, epoch, server_key, previous, .. } = present_epoch(tx)?;
     if server_key != key.public() {
         return Err(StoreError::Conflict("server key"));
     }
@@ -262,9 +263,11 @@ pub(crate) fn sign_checkpoint(
         return Ok(latest);
     }
     let root = root_at(tx, size)?;
-    let note = Checkpoint::new(deployment, size, root)
-        .sign(key)
-        .map_err(|error| StoreError::corrupt("checkpoint", size, error))?;
+    let checkpoint = match previous {
+        None => Checkpoint::new(deployment, size, root),
+        Some(_) => Checkpoint::of_epoch(deployment, epoch, size, root),
+    };
+    let note = checkpoint.sign(key).map_err(|error| StoreError::corrupt("checkpoint", size, error))?;
     tx.execute(
         "INSERT INTO checkpoint (size, root, signed_ms, note) VALUES (?1, ?2, ?3, ?4)",
         params![to_sql(size), root, now_ms, note],

@@ -5,7 +5,10 @@ mod belt;
 mod column;
 mod derived;
 mod documents;
+mod epochs;
 mod event;
+mod former;
+mod gap;
 mod held;
 mod ledger;
 mod log;
@@ -18,13 +21,17 @@ mod reads;
 pub(crate) mod rebuild;
 mod relay;
 mod replay;
+#[cfg(test)]
+mod restored;
 mod rosters;
 mod shelf;
 mod snapshot;
+mod succession;
 #[cfg(test)]
 mod tamper;
 mod verify;
 mod verify_derived;
+mod verify_former;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -61,6 +68,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     ("005_snapshots", include_str!("../../../../schemas/sql/server-sqlite/005_snapshots.sql")),
     ("006_replay", include_str!("../../../../schemas/sql/server-sqlite/006_replay.sql")),
     ("007_quarantine", include_str!("../../../../schemas/sql/server-sqlite/007_quarantine.sql")),
+    ("008_epoch", include_str!("../../../../schemas/sql/server-sqlite/008_epoch.sql")),
 ]);
 
 /// Reading connections kept open when they are not in use.
@@ -149,7 +157,7 @@ const STATEMENTS_KEPT_MAX: usize = 128;
 
 impl LedgerStore for SqliteStore {
     fn ingest(&self, batch: &[u8], now_ms: i64, key: &SecretKey) -> Result<Ingested, StoreError> {
-        ledger::ingest(self, batch, now_ms, key)
+        ledger::ingest(self, batch, None, now_ms, key)
     }
 
     fn ingest_replay(

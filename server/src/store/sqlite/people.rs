@@ -245,7 +245,11 @@ const DEVICES_OF_VILLAGE: &str = "SELECT serial FROM certificate_village WHERE v
 /// Stands for every village in `certificate_village`.
 const EVERY_VILLAGE: [u8; 16] = [0; 16];
 
-fn certify(tx: &Transaction<'_>, signed: &SignedCertificate, now_ms: i64) -> Result<(), StoreError> {
+pub(super) fn certify(
+    tx: &Transaction<'_>,
+    signed: &SignedCertificate,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     record_certificate(tx, signed, now_ms)?;
     let certificate = &signed.statement;
     let mut insert =

@@ -96,7 +96,7 @@ pub(super) fn ingest_replay(
         Ok(batch) => batch,
         Err(why) => return Ok(Err(Rejection::new(why.code(), why))),
     };
-    let ingested = super::ledger::ingest(store, &batch.to_bytes(), now_ms, key)?;
+    let ingested = super::ledger::ingest(store, &batch.to_bytes(), None, now_ms, key)?;
     Ok(match ingested.outcome {
         Outcome::Rejected(why) if why.code == "bad_signature" => {
             Err(Rejection::new("replay_signature", why.detail))

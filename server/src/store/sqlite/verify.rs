@@ -20,7 +20,7 @@ use super::append::{reasons, standing_code, standing_from};
 use super::column::{bits_from_sql, from_sql, to_sql};
 use super::log::deployment_of;
 use super::relay::batch_at;
-use super::verify_derived;
+use super::{verify_derived, verify_former};
 use crate::ingest::Standing;
 use crate::store::StoreError;
 use crate::verify::{Authorities, Bad, Regrown, Row, Stop, Verified};
@@ -42,8 +42,10 @@ fn go_through(conn: &Connection, done: &mut Verified) -> Result<(), Stop> {
     done.leaves = leaves.0.len() as u64;
     let mut authorities = Authorities::default();
     let mut claimed = epochs(conn, &leaves, &mut authorities)?;
+    let mut roots = verify_former::links(conn, &mut authorities)?;
     claimed += certificates(conn, &leaves, &mut authorities)?;
     claimed += revocations(conn, &leaves, &authorities)?;
+    claimed += verify_former::watermarks(conn, &leaves, &authorities, &mut roots)?;
     let later = decisions(conn, &leaves, &authorities)?;
     claimed += later.len() as u64;
     let steps = batches(conn, &leaves, &authorities, &later, done)?;
@@ -52,13 +54,16 @@ fn go_through(conn: &Connection, done: &mut Verified) -> Result<(), Stop> {
         let what = format!("{} leaves, but {claimed} records that have one", done.leaves);
         return Err(Bad::new("log_leaf", "all", what).into());
     }
-    tree(conn, &leaves, &authorities, done)?;
+    verify_former::receipts(conn, &authorities)?;
+    verify_former::records(conn, &authorities)?;
+    done.gaps = verify_former::gaps(conn)?;
+    tree(conn, &leaves, &authorities, &roots, done)?;
     fingerprints(conn, &steps)?;
     verify_derived::documents(conn, done)
 }
 
 /// The leaves of the log as they are stored, by index.
-struct Leaves(Vec<Vec<u8>>);
+pub(super) struct Leaves(Vec<Vec<u8>>);
 
 impl Leaves {
     fn read(conn: &Connection) -> Result<Self, Stop> {
@@ -78,7 +83,7 @@ impl Leaves {
     }
 
     /// Whether the leaf of a record is the one that follows from it.
-    fn check(&self, index: u64, expected: &Leaf) -> Result<(), Bad> {
+    pub(super) fn check(&self, index: u64, expected: &Leaf) -> Result<(), Bad> {
         let stored = usize::try_from(index).ok().and_then(|index| self.0.get(index));
         let at = Row::new("log_leaf", index);
         match stored {
@@ -119,7 +124,7 @@ fn certificates(conn: &Connection, leaves: &Leaves, authorities: &mut Authoritie
         let (device, bytes): ([u8; 16], Vec<u8>) = (row.get(1)?, row.get(4)?);
         let leaf_index = from_sql(row.get(2)?);
         let signed = at.holds("bytes", SignedCertificate::from_bytes(&bytes))?;
-        at.holds("signature", authorities.server_signed(&signed, leaf_index))?;
+        at.holds("signature", authorities.once_signed(&signed, leaf_index))?;
         at.same("serial", &from_sql(serial), &signed.statement.serial)?;
         at.same("device", &device, signed.statement.device().as_bytes())?;
         leaves.check(leaf_index, &Leaf::certificate(&signed, row.get(3)?))?;
@@ -140,7 +145,7 @@ fn revocations(conn: &Connection, leaves: &Leaves, authorities: &Authorities) ->
         let (revoked_ms, bytes): (i64, Vec<u8>) = (row.get(1)?, row.get(3)?);
         let leaf_index = from_sql(row.get(2)?);
         let signed = at.holds("bytes", SignedRevocation::from_bytes(&bytes))?;
-        at.holds("signature", authorities.server_signed(&signed, leaf_index))?;
+        at.holds("signature", authorities.once_signed(&signed, leaf_index))?;
         at.same("device", &device, &signed.statement.device)?;
         at.same("revoked_ms", &revoked_ms, &signed.statement.at_ms)?;
         leaves.check(leaf_index, &Leaf::revocation(&signed))?;
@@ -377,6 +382,7 @@ fn tree(
     conn: &Connection,
     leaves: &Leaves,
     authorities: &Authorities,
+    promised: &[(Row, u64, Hash)],
     done: &mut Verified,
 ) -> Result<(), Stop> {
     let checkpoints = checkpoints(conn, authorities)?;
@@ -393,6 +399,9 @@ fn tree(
                 .optional()?;
             at.same("hash", &stored, &Some(node.hash))?;
             nodes += 1;
+        }
+        for (at, _, root) in promised.iter().filter(|(_, size, _)| *size == index + 1) {
+            at.same("root", &Some(*root), &regrown.root())?;
         }
         if let Some(root) = checkpoints.get(&(index + 1)) {
             let at = Row::new("checkpoint", index + 1);
@@ -416,9 +425,14 @@ fn checkpoints(conn: &Connection, authorities: &Authorities) -> Result<BTreeMap<
     while let Some(row) = rows.next()? {
         let (size, root): (i64, Hash) = (row.get(0)?, row.get(1)?);
         let (at, size) = (Row::new("checkpoint", size), from_sql(size));
-        let key = authorities.key_at(size.saturating_sub(1)).ok_or_else(|| at.bad("no epoch covers it"))?;
+        let start =
+            authorities.epoch_at(size.saturating_sub(1)).ok_or_else(|| at.bad("no epoch covers it"))?;
+        let key = match start.previous {
+            None => NoteKey::of_log(deployment, start.server_key),
+            Some(_) => NoteKey::of_epoch(deployment, start.epoch, start.server_key),
+        };
         let note: String = row.get(2)?;
-        let signed = at.holds("note", Checkpoint::open(&note, &NoteKey::of_log(deployment, key)))?;
+        let signed = at.holds("note", Checkpoint::open(&note, &key))?;
         at.same("size", &size, &signed.size)?;
         at.same("root", &root, &signed.root)?;
         roots.insert(size, root);
