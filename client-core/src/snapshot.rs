@@ -11,7 +11,7 @@ use ruhu_survey::change::DocumentId;
 use ruhu_survey::id::VillageId;
 use ruhu_sync::Cursor;
 use ruhu_sync::authenticate::HEADER_NONCE;
-use ruhu_sync::snapshot::{ChangeLine, Content, Sealed, check_piece, open};
+use ruhu_sync::snapshot::{BatchLine, ChangeLine, Content, Sealed, check_piece, open};
 
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,7 @@ use crate::store::batch::{self, DOCUMENT_SCHEMA};
 use crate::store::document::{self, Arrived, ChangeState};
 use crate::store::set_aside::{self, Item};
 use crate::store::snapshot::{self, OnItsWay, SnapshotState};
-use crate::store::village;
+use crate::store::{names, village};
 use crate::sync::Tally;
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use crate::workbench::{NotApplied, name};
@@ -281,7 +281,7 @@ impl Receiver<'_> {
         let own = self.identity.device();
         let mut batches = Vec::new();
         for line in &content.batches {
-            batches.push(snapshot::insert_batch(self.tx, village, line, line.device == own)?);
+            batches.push((snapshot::insert_batch(self.tx, village, line, line.device == own)?, line));
         }
         for part in &content.documents {
             for line in &part.accepted {
@@ -305,10 +305,14 @@ impl Receiver<'_> {
         id: DocumentId,
         line: &ChangeLine,
         verdict: &Verdict,
-        batches: &[i64],
+        batches: &[(i64, &BatchLine)],
     ) -> Result<(), Error> {
         let Some(hash) = change_hash(&line.bytes) else { return Ok(()) };
-        let Some(batch) = batches.get(line.batch).copied() else { return Ok(()) };
+        let Some((batch, from)) = batches.get(line.batch).copied() else { return Ok(()) };
+        if let Some(number) = from.root_at(line.position) {
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            names::put(self.tx, village, from.device, number, id)?;
+        }
         let document = self.bench.row(village, id)?;
         if document::state_of(self.tx, document, hash)?.is_some() {
             return Ok(());

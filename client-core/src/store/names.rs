@@ -16,7 +16,7 @@ pub(crate) fn fill(connection: &Connection, village: VillageId) -> Result<(), Er
     let mut select = connection.prepare_cached(
         "SELECT b.batch, b.previous, p.batch, p.roots, b.bytes FROM batch b
          LEFT JOIN batch p ON p.id = b.previous
-         WHERE b.village = ?1 AND b.roots IS NULL ORDER BY b.number, b.batch LIMIT 1 OFFSET ?2",
+         WHERE b.village = ?1 AND b.roots IS NULL AND length(b.bytes) > 0 ORDER BY b.number, b.batch LIMIT 1 OFFSET ?2",
     )?;
     let mut waiting = 0;
     loop {
@@ -48,7 +48,7 @@ fn count(
     let body = batch.open().unwrap_or_default();
     for (document, bytes) in &body.changes {
         if parse(bytes).is_ok_and(|(change, _)| change.dependencies.is_empty()) {
-            put(connection, village, &batch, roots, *document)?;
+            put(connection, village, batch.header.device, roots, *document)?;
             roots += 1;
         }
     }
@@ -56,10 +56,11 @@ fn count(
     Ok(())
 }
 
-fn put(
+/// Names a document by a root of a chain.
+pub(crate) fn put(
     connection: &Connection,
     village: VillageId,
-    batch: &Batch,
+    device: DeviceId,
     number: i64,
     document: DocumentId,
 ) -> Result<(), Error> {
@@ -69,7 +70,7 @@ fn put(
         )?
         .execute(params![
             village.as_bytes(),
-            batch.header.device.as_bytes(),
+            device.as_bytes(),
             number,
             document.kind.code(),
             document.id

@@ -102,8 +102,8 @@ pub(crate) fn insert_batch(
     connection
         .prepare_cached(
             "INSERT INTO batch (id, village, device, user_id, number, previous, own, bytes, state, sequence,
-                 not_before_ms, received_ms, inside)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, x'', ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING",
+                 not_before_ms, received_ms, inside, roots)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, x'', ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (id) DO NOTHING",
         )?
         .execute(params![
             line.id.0,
@@ -117,7 +117,8 @@ pub(crate) fn insert_batch(
             i64::try_from(line.sequence).unwrap_or(i64::MAX),
             line.anchor_ms,
             line.received_ms,
-            !line.tip
+            !line.tip,
+            i64::try_from(line.roots_after()).unwrap_or(i64::MAX)
         ])?;
     let mut statement = connection.prepare_cached("SELECT batch FROM batch WHERE id = ?1")?;
     Ok(statement.query_row([line.id.0], |row| row.get(0))?)

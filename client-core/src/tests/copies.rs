@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruhu_ledger::batch::{Batch, change_hash};
+use ruhu_ledger::batch::{Batch, BatchBody, change_hash};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind, parse};
@@ -39,6 +39,8 @@ fn read_over(feed: &[Item]) -> Over {
                 let batch = Batch::from_bytes(bytes).unwrap();
                 let body = batch.open().unwrap();
                 let line = batches.len();
+                let roots = roots_of(&body);
+                let roots_before = before(&batches, &batch);
                 let changes = body.changes.into_iter().zip(&receipt.statement.verdicts);
                 for (position, ((id, bytes), verdict)) in changes.enumerate() {
                     let hash = change_hash(&bytes).unwrap();
@@ -58,6 +60,8 @@ fn read_over(feed: &[Item]) -> Over {
                     anchor_ms: receipt.statement.anchor_ms,
                     tip: true,
                     openings: body.openings,
+                    roots_before,
+                    roots,
                 });
             }
             Item::Decision(decision) => {
@@ -70,6 +74,20 @@ fn read_over(feed: &[Item]) -> Over {
     let followed: BTreeSet<_> = batches.iter().filter_map(|line| line.previous).collect();
     batches.iter_mut().for_each(|line| line.tip = !followed.contains(&line.id));
     Over { batches, documents }
+}
+
+fn roots_of(body: &BatchBody) -> Vec<u16> {
+    let places = body.changes.iter().zip(0..);
+    places
+        .filter(|((_, bytes), _)| parse(bytes).unwrap().0.dependencies.is_empty())
+        .map(|(_, place)| place)
+        .collect()
+}
+
+/// The roots of a chain before a batch.
+fn before(batches: &[BatchLine], batch: &Batch) -> u64 {
+    let previous = batches.iter().find(|line| Some(line.id) == batch.header.previous);
+    previous.map_or(0, BatchLine::roots_after)
 }
 
 fn accepted(told: &[Told]) -> impl Iterator<Item = &Told> {

@@ -1,4 +1,4 @@
--- schema version 4
+-- schema version 7
 
 CREATE TABLE batch (
     batch         INTEGER PRIMARY KEY AUTOINCREMENT, -- number on this device, in order of arrival

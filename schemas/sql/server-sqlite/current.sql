@@ -1,4 +1,4 @@
--- schema version 5
+-- schema version 8
 
 CREATE TABLE access_token (
     hash       BLOB NOT NULL PRIMARY KEY,  -- SHA-256 of the token; the token itself is shown once and kept nowhere (令牌)

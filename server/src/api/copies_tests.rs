@@ -158,17 +158,19 @@ async fn devices_of_the_village_only_are_given_anything() {
     let paths = [path("snapshot"), path(&format!("snapshot/{id}?from=0")), household];
     for (place, path) in paths.iter().enumerate() {
         assert_eq!(fixture.get(path, &person).await.code(), (403, "role_may_not_read".to_owned()));
-        for stranger in [&elsewhere, &provisional] {
+        let expected = if place == 2 { (404, "not_found") } else { (403, "village_not_granted") };
+        for (stranger, (status, code)) in
+            [(&elsewhere, expected), (&provisional, (403, "device_provisional"))]
+        {
             let answer = fixture.get_as(path, stranger).await;
-            let expected = if place == 2 { (404, "not_found") } else { (403, "village_not_granted") };
-            assert_eq!(answer.code(), (expected.0, expected.1.to_owned()), "{path}");
+            assert_eq!(answer.code(), (status, code.to_owned()), "{path}");
         }
         assert_eq!(fixture.get_as(path, &tablet).await.status, StatusCode::OK);
     }
     let question = RepairQuestion::Symbols { key: [1; 16], from: 0, count: 4 }.to_bytes();
-    for stranger in [&elsewhere, &provisional] {
+    for (stranger, code) in [(&elsewhere, "village_not_granted"), (&provisional, "device_provisional")] {
         let answer = repair(&fixture, stranger, question.clone()).await;
-        assert_eq!(answer.code(), (403, "village_not_granted".to_owned()));
+        assert_eq!(answer.code(), (403, code.to_owned()));
     }
 }
 

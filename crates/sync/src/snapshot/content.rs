@@ -48,6 +48,26 @@ pub struct BatchLine {
     pub tip: bool,
     /// The store openings that the actors of its changes derive from.
     pub openings: Vec<[u8; 8]>,
+    /// How many roots (changes without dependencies) its chain has before it: replay streams name documents by
+    /// them.
+    pub roots_before: u64,
+    /// The places of its own roots, ascending.
+    pub roots: Vec<u16>,
+}
+
+impl BatchLine {
+    /// How many roots its chain has up to and with it.
+    #[must_use]
+    pub fn roots_after(&self) -> u64 {
+        self.roots_before.wrapping_add(self.roots.len() as u64)
+    }
+
+    /// The number in its chain of the root at a place; nothing when no root is there.
+    #[must_use]
+    pub fn root_at(&self, position: u16) -> Option<u64> {
+        let place = self.roots.binary_search(&position).ok()?;
+        Some(self.roots_before.wrapping_add(place as u64))
+    }
 }
 
 /// One document.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ruhu_ledger::batch::BatchId;
 use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
-use ruhu_ledger::limits::{CHANGE_BYTES_MAX, OPENINGS_PER_BATCH_MAX};
+use ruhu_ledger::limits::{CHANGE_BYTES_MAX, CHANGES_PER_BATCH_MAX, OPENINGS_PER_BATCH_MAX};
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId, DocumentKind};
 use ruhu_survey::codec::{CodecError, Reader};
@@ -37,6 +37,7 @@ struct Decoder<'a> {
     actors: Vec<ActorId>,
     openings: BTreeMap<ActorId, [u8; 8]>,
     chains: BTreeMap<(DeviceId, u64), BatchId>,
+    roots: BTreeMap<(DeviceId, u64), u64>,
     last: Last,
 }
 
@@ -122,6 +123,7 @@ impl<'a> Decoder<'a> {
             actors,
             openings,
             chains,
+            roots: BTreeMap::new(),
             last,
         })
     }
@@ -158,6 +160,7 @@ impl<'a> Decoder<'a> {
         };
         let count = self.batches.count("openings", OPENINGS_PER_BATCH_MAX)?;
         let openings = (0..count).map(|_| self.opening(device)).collect::<Result<_, _>>()?;
+        let (roots_before, roots) = self.roots(device, number)?;
         (self.last.sequence, self.last.received_ms) = (sequence, received_ms);
         Ok(BatchLine {
             sequence,
@@ -171,7 +174,26 @@ impl<'a> Decoder<'a> {
             anchor_ms,
             tip,
             openings,
+            roots_before,
+            roots,
         })
+    }
+
+    fn roots(&mut self, device: DeviceId, number: u64) -> Result<(u64, Vec<u16>), SnapshotError> {
+        let above = number.checked_sub(1).and_then(|number| self.roots.get(&(device, number))).copied();
+        let before = above.unwrap_or(0).wrapping_add(unzigzag(self.batches.varint()?).cast_unsigned());
+        let count = self.batches.count("roots", CHANGES_PER_BATCH_MAX)?;
+        let (mut roots, mut next) = (Vec::with_capacity(count), 0_u64);
+        for _ in 0..count {
+            let position = next.saturating_add(self.batches.varint()?);
+            let limit = CHANGES_PER_BATCH_MAX as u64;
+            let place =
+                u16::try_from(position).ok().filter(|_| position < limit).ok_or(CodecError::Number)?;
+            roots.push(place);
+            next = position.saturating_add(1);
+        }
+        self.roots.insert((device, number), before.wrapping_add(count as u64));
+        Ok((before, roots))
     }
 
     fn author(&mut self) -> Result<(DeviceId, UserId), SnapshotError> {

@@ -20,6 +20,7 @@ pub(super) const VERSION: u8 = 1;
 struct Encoder {
     authors: BTreeMap<(DeviceId, UserId), u64>,
     chains: BTreeMap<(DeviceId, u64), BatchId>,
+    roots: BTreeMap<(DeviceId, u64), u64>,
     actors: BTreeMap<ActorId, u64>,
     templates: BTreeMap<String, u64>,
     template_list: Vec<String>,
@@ -112,8 +113,24 @@ impl Encoder {
             writer.varint(0);
             self.random.raw(opening);
         }
+        self.roots(batch);
         self.last.sequence = batch.sequence;
         self.last.received_ms = batch.received_ms;
+    }
+
+    /// Roots as differences to what is expected: after the batch before, and one after the other.
+    fn roots(&mut self, batch: &BatchLine) {
+        let before = batch.number.checked_sub(1).and_then(|number| self.roots.get(&(batch.device, number)));
+        let expected = before.copied().unwrap_or(0);
+        self.roots.insert((batch.device, batch.number), batch.roots_after());
+        let writer = &mut self.batches;
+        writer.varint(zigzag(batch.roots_before.wrapping_sub(expected).cast_signed()));
+        writer.varint(batch.roots.len() as u64);
+        let mut next = 0_u16;
+        for position in &batch.roots {
+            writer.varint(u64::from(position.wrapping_sub(next)));
+            next = position.wrapping_add(1);
+        }
     }
 
     fn document(&mut self, part: &DocumentPart) -> Result<(), SnapshotError> {

@@ -60,6 +60,8 @@ pub(crate) fn batch(place: u8, author: u8, number: u64, previous: Option<u8>, ti
         anchor_ms: (place > 0).then_some(received_ms - 3_600_000),
         tip,
         openings: vec![[author; 8]],
+        roots_before: 2 * u64::from(place),
+        roots: if place == 0 { vec![0, 1, 4] } else { Vec::new() },
     }
 }
 

@@ -78,6 +78,15 @@ fn write(conn: &Connection, sequence: i64, mut roots: i64) -> Result<(), StoreEr
     Ok(())
 }
 
+/// How many roots the chain of the batch at `sequence` has up to and with it.
+pub(super) fn roots_after(conn: &Connection, sequence: u64) -> Result<u64, StoreError> {
+    let roots: Option<i64> = conn
+        .prepare_cached("SELECT roots FROM named_batch WHERE sequence = ?1")?
+        .query_row([to_sql(sequence)], |row| row.get(0))
+        .optional()?;
+    Ok(roots.map_or(0, from_sql))
+}
+
 /// The document that a name stands for; none when it stands for two.
 pub(super) fn named(
     conn: &Connection,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ruhu_ledger::batch::BatchBody;
 use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
 use ruhu_ledger::snapshot::SignedSnapshot;
 use ruhu_ledger::verdict::Verdict;
@@ -14,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::append::standing_from;
 use super::column::{document_id, from_sql, to_sql};
 use super::log::{certificate_of, present_epoch};
+use super::names::roots_after;
 use super::people::{certificates, revocations};
 use super::relay::{batch_at, fingerprint_at, horizon, last_entry};
 use crate::ingest::Standing;
@@ -240,10 +242,19 @@ fn tips(conn: &Connection, village: VillageId) -> Result<BTreeSet<u64>, StoreErr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The places of the changes of a batch that stand on nothing.
+fn roots_of(body: &BatchBody) -> Vec<u16> {
+    let is_root = |bytes: &[u8]| parse(bytes).is_ok_and(|(change, _)| change.dependencies.is_empty());
+    let places = body.changes.iter().zip(0_u16..);
+    places.filter(|((_, bytes), _)| is_root(bytes)).map(|(_, place)| place).collect()
+}
+
 fn batch_line(conn: &Connection, sequence: u64, tip: bool) -> Result<BatchLine, StoreError> {
     let (batch, receipt) = batch_at(conn, sequence)?;
     let body = batch.open().map_err(|error| StoreError::corrupt("batch", sequence, error))?;
     let (header, said) = (&batch.header, &receipt.statement);
+    let roots = roots_of(&body);
+    let roots_before = roots_after(conn, sequence)?.saturating_sub(roots.len() as u64);
     Ok(BatchLine {
         sequence,
         id: header.id(),
@@ -256,6 +267,8 @@ fn batch_line(conn: &Connection, sequence: u64, tip: bool) -> Result<BatchLine, 
         anchor_ms: said.anchor_ms,
         tip,
         openings: body.openings,
+        roots_before,
+        roots,
     })
 }
 
