@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ruhu_ledger::batch::{Anchor, Batch, BatchBody, BatchHeader, change_hash};
-use ruhu_ledger::certificate::{CertificateKind, SignedCertificate, SignedRevocation};
+use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
 use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
 use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::replay::{ReplayBatch, ReplayReader};
@@ -13,16 +13,16 @@ use ruhu_ledger::succession::EpochLink;
 use ruhu_ledger::tree::verify_consistency;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::authorise::Author;
-use ruhu_survey::change::{ChangeHash, DocumentId};
+use ruhu_survey::change::DocumentId;
 use ruhu_survey::id::VillageId;
 use ruhu_sync::response::{
-    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay, VillageKeys,
-    Welcome,
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedReplay, VillageKeys, Welcome,
 };
 use ruhu_sync::session::{Commit, PartDone, VillageCommit};
 use ruhu_sync::{Cursor, Fingerprint};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::Transaction;
 
+mod judged;
 mod restored;
 
 pub use self::restored::Restored;
@@ -38,9 +38,6 @@ use crate::store::meta::{self, Fact};
 use crate::store::set_aside::{self, Item};
 use crate::store::{certificate, snapshot, village};
 use crate::workbench::{NotApplied, Rights, Workbench, name};
-
-/// The rule that keeps apart what a provisional device writes.
-const RULE_PROVISIONAL: &str = "device_provisional";
 
 /// What one answer brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -209,95 +206,6 @@ impl<'a> Receiver<'a> {
         } else {
             Ok(())
         }
-    }
-
-    /// Settles a batch of this device, or one that it carries.
-    pub(crate) fn received(
-        &mut self,
-        known: &batch::Known,
-        receipt: &SignedReceipt,
-        sequence: Option<u64>,
-    ) -> Result<(), Error> {
-        batch::keep_receipt(self.tx, known.row, receipt, sequence)?;
-        for (position, verdict) in receipt.statement.verdicts.iter().enumerate() {
-            self.verdict(known, position, verdict)?;
-        }
-        self.taken.receipts += u64::from(known.own);
-        self.taken.carried += u64::from(!known.own);
-        Ok(())
-    }
-
-    /// What became of one change that had no verdict.
-    fn verdict(&mut self, known: &batch::Known, position: usize, verdict: &Verdict) -> Result<(), Error> {
-        let Some((id, hash, state)) = self.change_at(known.row, position)? else { return Ok(()) };
-        let row = self.bench.row(known.village, id)?;
-        match state {
-            ChangeState::Own => {}
-            // It is another's, and was not applied for a reason that the server does not share.
-            ChangeState::Held if *verdict == Verdict::Accepted => {
-                return document::set_state(self.tx, row, hash, ChangeState::Held, NEEDS);
-            }
-            ChangeState::Held => {}
-            _ => return self.judged_again(known, hash, state, verdict),
-        }
-        let waiting = if state == ChangeState::Own { ChangeState::Own } else { ChangeState::Held };
-        // A held change of one's own stays in view: it only waits at the server. So does what a provisional
-        // device writes until a person enrols it again.
-        let provisional = self.identity.certificate.kind == CertificateKind::Provisional;
-        let (state, rule) = match verdict {
-            Verdict::Accepted => (ChangeState::Accepted, ""),
-            Verdict::Held { .. } => (waiting, "held"),
-            Verdict::Quarantined { rule, .. } if provisional && rule == RULE_PROVISIONAL => {
-                (ChangeState::Own, RULE_PROVISIONAL)
-            }
-            Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
-            Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
-        };
-        document::set_state(self.tx, row, hash, state, rule)?;
-        if matches!(state, ChangeState::Quarantined | ChangeState::Refused) {
-            self.taken.not_accepted += u64::from(known.own);
-            self.bench.rebuild(known.village, id)?;
-        } else if state == ChangeState::Accepted && document::replaced(self.tx, row)?.contains_key(&hash) {
-            // It was written anew meanwhile, and what it stands on was adopted before it arrived.
-            self.bench.rebuild(known.village, id)?;
-        }
-        Ok(())
-    }
-
-    /// A restored server judged a change anew that it had judged before.
-    fn judged_again(
-        &mut self,
-        known: &batch::Known,
-        hash: ChangeHash,
-        state: ChangeState,
-        verdict: &Verdict,
-    ) -> Result<(), Error> {
-        let same = match verdict {
-            Verdict::Accepted => state == ChangeState::Accepted,
-            Verdict::Held { .. } => state == ChangeState::Held,
-            Verdict::Quarantined { .. } => state == ChangeState::Quarantined,
-            Verdict::Refused { .. } => state == ChangeState::Refused,
-        };
-        if same || state == ChangeState::SetAside { Ok(()) } else { self.decide(known, hash, verdict) }
-    }
-
-    fn change_at(
-        &self,
-        batch: i64,
-        position: usize,
-    ) -> Result<Option<(DocumentId, ChangeHash, ChangeState)>, Error> {
-        let mut statement = self
-            .tx
-            .prepare_cached("SELECT document, hash, state FROM change WHERE batch = ?1 AND position = ?2")?;
-        let position = i64::try_from(position).unwrap_or(i64::MAX);
-        let found = statement
-            .query_row(params![batch, position], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, i64>(2)?))
-            })
-            .optional()?;
-        let Some((row, hash, state)) = found else { return Ok(None) };
-        let id = document::id_of(self.tx, row)?;
-        Ok(Some((id, ChangeHash(hash), document::read_state(state)?)))
     }
 
     fn problem(&mut self, problem: &BatchProblem) -> Result<(), Error> {
@@ -510,88 +418,6 @@ impl<'a> Receiver<'a> {
             &Arrived { document, hash, bytes, batch: row, position, state, rule: &rule },
         )?;
         Ok(())
-    }
-
-    fn decision(&mut self, relayed: &RelayedDecision) -> Result<(), Error> {
-        let said = &relayed.decision.statement;
-        let (subject, bytes) = (said.change.to_string(), relayed.decision.to_bytes());
-        let Some(key) = self.lineage.key(said.epoch) else {
-            return self.put_aside("decision", "other_epoch", &subject, &bytes);
-        };
-        if relayed.decision.verify(&key).is_err() {
-            return self.put_aside("decision", "signature", &subject, &bytes);
-        }
-        let is_new = village::keep_decision(self.tx, relayed)?;
-        let Some(known) = batch::find(self.tx, &said.batch)? else {
-            return self.put_aside("decision", "unknown_batch", &subject, &bytes);
-        };
-        // Another device may have brought a later one on the same change already.
-        if !is_new || village::is_overtaken(self.tx, relayed)? {
-            return Ok(());
-        }
-        self.decide(&known, said.change, &said.verdict)
-    }
-
-    pub(crate) fn decide(
-        &mut self,
-        known: &batch::Known,
-        hash: ChangeHash,
-        verdict: &Verdict,
-    ) -> Result<(), Error> {
-        let Some(change) = document::of_batch(self.tx, known.row, hash)? else { return Ok(()) };
-        let (state, rule) = match verdict {
-            Verdict::Accepted => return self.accept_late(known, &change),
-            Verdict::Held { .. } => (ChangeState::Held, "held"),
-            Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
-            Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
-        };
-        document::set_state(self.tx, change.document, hash, state, rule)?;
-        self.taken.not_accepted += u64::from(known.own);
-        self.bench.rebuild(known.village, change.id)
-    }
-
-    /// A change that was held or kept apart is part of its document after all.
-    fn accept_late(&mut self, known: &batch::Known, change: &document::OfBatch) -> Result<(), Error> {
-        let rights = match change.state {
-            ChangeState::Own => {
-                return document::set_state(self.tx, change.document, change.hash, ChangeState::Accepted, "");
-            }
-            ChangeState::Accepted => return Ok(()),
-            ChangeState::Held => Rights::Judged,
-            ChangeState::Quarantined | ChangeState::Refused | ChangeState::SetAside => Rights::Adopted,
-        };
-        let bytes = batch::bytes_of_row(self.tx, known.row)?;
-        if bytes.is_empty() {
-            // Only a snapshot told of the batch: the server's word stands for the author's.
-            return self.accept_vouched(known, change);
-        }
-        let batch = batch::read(&bytes)?;
-        let received_ms = batch::received_ms(self.tx, known.row)?;
-        let Some(author) = self.author(&batch, received_ms)? else { return Ok(()) };
-        let openings = batch.open().map(|body| body.openings).unwrap_or_default();
-        let applied =
-            self.bench.apply(known.village, change.id, &change.bytes, &author, rights, &openings)?;
-        self.settle_late(change, applied)
-    }
-
-    fn accept_vouched(&mut self, known: &batch::Known, change: &document::OfBatch) -> Result<(), Error> {
-        let applied = self.bench.apply_vouched(known.village, change.id, &change.bytes)?;
-        self.settle_late(change, applied)
-    }
-
-    fn settle_late(
-        &mut self,
-        change: &document::OfBatch,
-        applied: Result<(), NotApplied>,
-    ) -> Result<(), Error> {
-        let (state, rule) = match applied {
-            Ok(()) => (ChangeState::Accepted, String::new()),
-            Err(NotApplied { code }) => {
-                self.put_aside("change", &code, &name(change.id, change.hash), &change.bytes)?;
-                (ChangeState::SetAside, code)
-            }
-        };
-        document::set_state(self.tx, change.document, change.hash, state, &rule)
     }
 
     /// A newer checkpoint: signed, and an extension of the one held.

@@ -111,13 +111,22 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
     for village in &report.mismatched {
         output.say("ruhu_sync_mismatch", &[("village", village)]);
     }
+    output.json(&as_json(client, &report)?);
+    match report.outcome {
+        SyncOutcome::Interrupted(error) => Err(Failure::Interrupted(error)),
+        SyncOutcome::Complete | SyncOutcome::Paused => Ok(()),
+    }
+}
+
+fn as_json(client: &Client, report: &SyncReport) -> Result<serde_json::Value, Failure> {
+    let progress = report.progress;
     let restored = report.restored.as_ref().map(|restored| {
         json!({
             "by": restored.by, "at": utc(Some(restored.restored_ms)), "backup_at": utc(Some(restored.backup_ms)),
             "again": restored.waiting_again,
         })
     });
-    output.json(&json!({
+    Ok(json!({
         "restored": restored,
         "receipts": progress.receipts, "relayed": progress.relayed, "carried": progress.carried, "waiting": report.waiting,
         "not_accepted": report.not_accepted, "set_aside": report.set_aside, "requests": report.requests,
@@ -127,9 +136,5 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
         "repairs": report.repairs.iter().map(status::repair_as_json).collect::<Vec<_>>(),
         "complete": report.outcome == SyncOutcome::Complete,
         "unsent_drafts": client.status()?.unsent.drafts,
-    }));
-    match report.outcome {
-        SyncOutcome::Interrupted(error) => Err(Failure::Interrupted(error)),
-        SyncOutcome::Complete | SyncOutcome::Paused => Ok(()),
-    }
+    }))
 }
