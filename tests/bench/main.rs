@@ -6,11 +6,7 @@
     clippy::indexing_slicing,
     reason = "a benchmark may end at the first surprise"
 )]
-#![expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "counts and times are small"
-)]
+#![expect(clippy::cast_precision_loss, reason = "counts and times are small")]
 
 mod clock;
 mod device;

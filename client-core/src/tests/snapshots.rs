@@ -101,9 +101,17 @@ fn a_device_from_a_snapshot_edits_and_is_understood() {
     server.give_snapshots(true);
     let mut reader = Tablet::enrolled(&server, 2);
     reader.sync(&server);
+    let spelled = server.replayed();
     reader.client.edit_household(household, &[Edit::text("remarks", "已走访")]).unwrap();
     assert_eq!(reader.sync(&server).not_accepted, 0);
+    assert_eq!(server.replayed(), spelled + 1, "its batch is understood without being sent raw");
     writer.sync(&server);
+    writer.client.edit_household(household, &[Edit::text("group_name", "五组")]).unwrap();
+    writer.sync(&server);
+    assert_eq!(reader.sync(&server).requests, 1, "what it is relayed is understood at once");
+    let names = "SELECT device, number, id FROM document_name WHERE kind = 1 ORDER BY device, number";
+    assert!(!rows(&reader, names).is_empty());
+    assert_eq!(rows(&reader, names), rows(&writer, names), "both call a household the same");
     let registers = [&writer, &reader].map(|tablet| tablet.client.stored(household.into()).unwrap().register);
     assert_eq!(registers[0], registers[1]);
 }

@@ -1,11 +1,7 @@
 //! Small costs of the domain: admitting a change at the heads and one step behind, writing one, reading a register.
 //!
 //! `cargo bench -p ruhu-survey`; `cargo xtask bench` runs it too.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a benchmark may end at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
