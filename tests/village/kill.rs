@@ -9,6 +9,9 @@
 //! - an edit that a device shows as received is on the server from that moment on. This is asked of the server's
 //!   store in each round, before any device can send again what was lost.
 //!
+//! In the end every device holds every edit. One that took the village over in one piece may have left earlier
+//! checks on the server: exactly those that it names itself, and it holds them once it has asked for them.
+//!
 //! A kill has to land inside a sync, so this test is about real time and the only one that looks at a clock: a
 //! sync begins with a row in the device's sync log, which is seen in the size of its write-ahead file; from
 //! there a random fraction of the time passes that an undisturbed sync takes. Devices are made with a cheap
@@ -26,7 +29,7 @@ use ruhu_client_core::{Client, Cost, SystemEnvironment};
 use ruhu_ledger::batch::BatchId;
 use ruhu_sample::{Random, SampleVillage};
 use ruhu_server::store::{LedgerStore as _, SqliteStore};
-use ruhu_survey::change::{DocumentId, Value};
+use ruhu_survey::change::{DocumentId, DocumentKind, Value};
 use ruhu_survey::id::{CheckId, HouseholdId};
 use serde_json::json;
 
@@ -78,6 +81,7 @@ struct Count {
     acknowledged: usize,
     shown_received: usize,
     looked_for: usize,
+    asked_for: usize,
 }
 
 impl Count {
@@ -95,7 +99,7 @@ impl Count {
         format!(
             "{} kills in {} rounds: {} of the server ({} cut a sync), {} of a device during sync; {} came too \
              late; {} syncs whole, {} cut; {} edits acknowledged, {} shown as received, {} times looked \
-             for on the server; missing: 0",
+             for on the server, {} left there and asked for; missing: 0",
             self.killed(),
             self.rounds,
             self.server_kills,
@@ -107,6 +111,7 @@ impl Count {
             self.acknowledged,
             self.shown_received,
             self.looked_for,
+            self.asked_for,
         )
     }
 }
@@ -114,6 +119,7 @@ impl Count {
 /// One edit whose command exited 0.
 #[derive(Debug, Clone)]
 struct Told {
+    household: HouseholdId,
     document: DocumentId,
     key: String,
     value: Value,
@@ -249,8 +255,7 @@ impl Trial {
             _ => {
                 let text = format!("记事{serial}");
                 device.run(&["edit", &household, "remarks", &text]);
-                let document = household_id(&household);
-                Told { document, key: "remarks".to_owned(), value: Value::Text(text) }
+                Told::of_household(&household, "remarks", &text)
             }
         };
         self.surveyors[index].waiting.push(told);
@@ -268,7 +273,7 @@ impl Trial {
         let id = founded["household"].as_str().unwrap().to_owned();
         self.founded.push(id.clone());
         self.certificates.insert(id.clone(), certificate.to_owned());
-        Told { document: household_id(&id), key: "group_name".to_owned(), value: Value::Text(group) }
+        Told::of_household(&id, "group_name", &group)
     }
 
     /// Opens a device's store after its sync has ended or died: what was acknowledged is there, and what is
@@ -334,7 +339,13 @@ impl Trial {
         let told: Vec<_> = self.surveyors.iter().flat_map(|surveyor| surveyor.done.clone()).collect();
         assert_eq!(told.len(), self.count.acknowledged);
         assert_eq!(told.len(), self.count.shown_received);
-        for surveyor in &self.surveyors {
+        for (index, surveyor) in self.surveyors.iter().enumerate() {
+            let asked_for = surveyor.ask_for_earlier(&told, &self.households);
+            assert!(
+                asked_for == 0 || index >= NAMES.len(),
+                "who was there from the start was sent every check"
+            );
+            self.count.asked_for += asked_for;
             let client = surveyor.device.open();
             let missing: Vec<_> =
                 told.iter().filter(|told| !told.find(&client).is_some_and(|found| found.1)).collect();
@@ -367,9 +378,8 @@ impl Trial {
         }
         for surveyor in &self.surveyors {
             let status = surveyor.device.json(&["status"]);
-            let none =
-                json!({ "drafts": 0, "changes": 0, "queued": 0, "sent": 0, "turned_away": 0, "keys": 0 });
-            assert_eq!(status["unsent"], none);
+            let unsent = status["unsent"].as_object().unwrap();
+            assert!(!unsent.is_empty() && unsent.values().all(|count| count == 0), "{status}");
             assert_eq!(status["not_accepted"], json!([]));
             assert_eq!(status["set_aside"], 0, "{status}");
             assert_eq!(status["forks"], 0);
@@ -391,6 +401,36 @@ impl Surveyor {
         device.run(&["enrol", &world.invite(name, "work_team", region), "--name", name]);
         Self { device, waiting: Vec::new(), done: Vec::new(), received: BTreeSet::new() }
     }
+
+    /// Asks the server for the earlier checks that this device names as left there; how many. Only what was told
+    /// and is not here may be named, and whatever is not here has to be, household by household. A check that
+    /// is not named itself does not come by asking.
+    fn ask_for_earlier(&self, told: &[Told], households: &[String]) -> usize {
+        let client = self.device.open();
+        let mut absent: BTreeMap<HouseholdId, u64> = BTreeMap::new();
+        for told in told.iter().filter(|told| told.find(&client).is_none()) {
+            assert_eq!(
+                told.document.kind,
+                DocumentKind::Check,
+                "missing on {:?}: {told:?}",
+                self.device.store
+            );
+            *absent.entry(told.household).or_default() += 1;
+        }
+        let named = households.iter().map(|household| {
+            let household = household.parse().unwrap();
+            (household, client.earlier_on_server(household).unwrap())
+        });
+        let named: BTreeMap<_, _> = named.filter(|(_, count)| *count > 0).collect();
+        assert_eq!(absent, named, "missing on {:?}, and named there as on the server", self.device.store);
+        drop(client);
+        for household in absent.keys() {
+            self.device.run(&["history", &household.to_string(), "--earlier"]);
+        }
+        let client = self.device.open();
+        assert!(absent.keys().all(|household| client.earlier_on_server(*household).unwrap() == 0));
+        absent.into_values().sum::<u64>() as usize
+    }
 }
 
 impl Device {
@@ -400,6 +440,16 @@ impl Device {
 }
 
 impl Told {
+    fn of_household(household: &str, key: &str, value: &str) -> Self {
+        let household: HouseholdId = household.parse().unwrap();
+        Self {
+            household,
+            document: household.into(),
+            key: key.to_owned(),
+            value: Value::Text(value.to_owned()),
+        }
+    }
+
     /// The batch of the edit in this store's history, and whether it is shown as received.
     fn find(&self, client: &Client) -> Option<([u8; 32], bool)> {
         let events = client.history(self.document, Some(&self.key)).ok()?;
@@ -409,12 +459,12 @@ impl Told {
 }
 
 fn add_member(device: &Device, household: &str) -> Told {
-    let name = "田添丁".to_owned();
+    let name = "田添丁";
     let arguments = [
         "add-member",
         household,
         "--name",
-        &name,
+        name,
         "--relation",
         "son",
         "--on",
@@ -423,11 +473,7 @@ fn add_member(device: &Device, household: &str) -> Told {
         "birth",
     ];
     let member = device.json(&arguments)["member"].as_str().unwrap().to_owned();
-    Told {
-        document: household_id(household),
-        key: format!("member/{member}/full_name"),
-        value: Value::Text(name),
-    }
+    Told::of_household(household, &format!("member/{member}/full_name"), name)
 }
 
 fn check(device: &Device, household: &str, serial: u64) -> Told {
@@ -437,7 +483,7 @@ fn check(device: &Device, household: &str, serial: u64) -> Told {
     let submitted = device.json(&["check", household, "--answers", &file.to_string_lossy()]);
     assert_eq!(submitted["submitted"], true);
     let id: CheckId = submitted["check"].as_str().unwrap().parse().unwrap();
-    Told { document: id.into(), key, value: Value::Int(fen) }
+    Told { household: household.parse().unwrap(), document: id.into(), key, value: Value::Int(fen) }
 }
 
 /// The certificate number of a household's head, opened with the household's key.
@@ -445,10 +491,6 @@ fn revealed(client: &Client, household: &str) -> Option<String> {
     let household: HouseholdId = household.parse().unwrap();
     let head = client.household(household).unwrap().household.head.unwrap();
     client.reveal(household.into(), &format!("member/{head}/cert_no")).unwrap()
-}
-
-fn household_id(text: &str) -> DocumentId {
-    text.parse::<HouseholdId>().unwrap().into()
 }
 
 /// A `ruhu sync` under way.
