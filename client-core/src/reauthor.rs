@@ -104,7 +104,8 @@ impl Candidate {
     fn has_a_better_key(&self, identity: &Identity, revoked: bool) -> bool {
         let held = &identity.certificate;
         let usable = held.kind == CertificateKind::Device && !revoked;
-        let since = |(device, received_ms)| device != identity.device() || received_ms < held.from_ms;
+        // In the same millisecond too: the present certificate would not have kept it apart.
+        let since = |(device, received_ms)| device != identity.device() || received_ms <= held.from_ms;
         usable && OF_THE_KEY.contains(&self.rule.as_str()) && self.sealed.is_some_and(since)
     }
 }

@@ -138,8 +138,12 @@ impl Client {
         match self.must_give_up_its_key() {
             Ok(false) => None,
             Ok(true) => {
-                let given_up = self.give_up_key(transport).await;
-                Some(given_up.map(|()| SyncOutcome::Complete))
+                match self.give_up_key(transport).await {
+                    // A failing link is an outcome here too, and so is a log-in page; the next sync tries again with the same new key.
+                    Err(Error::Transport(error)) => Some(Ok(SyncOutcome::Interrupted(error))),
+                    Err(Error::Answer(_)) => Some(Ok(SyncOutcome::Interrupted(TransportError::Unclear))),
+                    given_up => Some(given_up.map(|()| SyncOutcome::Complete)),
+                }
             }
             Err(error) => Some(Err(error)),
         }

@@ -7,6 +7,7 @@ use ruhu_server::store::{LedgerStore as _, ReadStore as _, SqliteStore};
 use ruhu_survey::change::{ChangeHash, DocumentId, OpId, Value};
 use ruhu_survey::register::Register;
 
+use crate::anew::{Anew, NOT_WRONG_ITSELF};
 use crate::book::{Book, Expected, Line};
 use crate::breakage::Breakage;
 use crate::host::VILLAGE;
@@ -41,6 +42,7 @@ pub fn audit(net: &Net, book: &Book, nodes: &mut [Node]) -> Vec<String> {
     audit.server();
     audit.lines(nodes);
     audit.replicas(nodes);
+    audit.written_anew(nodes);
     if let Some(node) = nodes.iter_mut().find(|node| !node.barred) {
         audit.documents(node);
     }
@@ -104,6 +106,26 @@ impl Audit<'_> {
         }
     }
 
+    /// What was kept apart for a key alone counts in another change, once a person enrolled the device.
+    fn written_anew(&mut self, nodes: &mut [Node]) {
+        for node in nodes.iter_mut().filter(|node| !node.barred) {
+            let (index, anew) = (node.index, Anew::of(node));
+            let lines = self.book.lines.iter().filter(|(_, line)| line.node == index && !line.forgotten);
+            for ((document, hash), line) in lines {
+                let kept_apart = self.standings.get(&(*document, *hash)).is_some_and(|(standing, rule)| {
+                    *standing == Standing::Quarantined && NOT_WRONG_ITSELF.contains(&rule.as_str())
+                });
+                let accepted = |new| {
+                    let stands = self.standings.get(&(*document, new));
+                    stands.is_some_and(|(standing, _)| *standing == Standing::Accepted)
+                };
+                let wrong = kept_apart.then(|| anew.misses(*hash, line, &accepted)).flatten();
+                self.violations
+                    .extend(wrong.map(|wrong| format!("node {index}: {document} {hash}: {wrong}")));
+            }
+        }
+    }
+
     /// All devices that the server serves hold what it holds, and nothing waits.
     fn replicas(&mut self, nodes: &mut [Node]) {
         let mut first = None;
@@ -115,6 +137,9 @@ impl Audit<'_> {
             }
             let same = *first.get_or_insert(digest) == digest;
             self.hold(same, || format!("node {index} differs from the others"));
+            if !same {
+                self.as_the_server(node);
+            }
             let status = node.client().status().unwrap();
             let mismatched = status.villages.iter().any(|village| village.mismatch_ms.is_some());
             self.hold(!mismatched, || format!("node {index}: the fingerprints differ"));
@@ -136,11 +161,19 @@ impl Audit<'_> {
             });
         }
         let held = node.replica().standings();
-        let accepted = |standing: Standing| standing == Standing::Accepted;
-        let theirs = self.standings.iter().map(|(place, (standing, _))| (*place, accepted(*standing)));
-        let ours = held.iter().map(|(place, (state, _))| (*place, *state == ACCEPTED));
-        let same = theirs.eq(ours);
-        self.hold(same, || format!("node {index}: its changes do not stand as on the server"));
+        let stands = |place: &Place| {
+            let theirs = self.standings.get(place).map(|(standing, _)| *standing == Standing::Accepted);
+            let ours = held.get(place).map(|(state, _)| *state == ACCEPTED);
+            (theirs, ours)
+        };
+        let differs = |place: &&Place| matches!(stands(place), (theirs, ours) if theirs != ours);
+        let first = self.standings.keys().chain(held.keys()).find(differs);
+        let wrong = first.map(|place| {
+            let (document, hash) = place;
+            let (theirs, ours) = (self.standings.get(place), held.get(place));
+            format!("node {index}: {document} {hash} stands as {ours:?} and on the server as {theirs:?}")
+        });
+        self.violations.extend(wrong);
     }
 
     /// Every document read a second way: live values, what settlements promise, and the history.

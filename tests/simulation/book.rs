@@ -35,6 +35,8 @@ pub struct Line {
     pub asked: Vec<Asked>,
     /// Whether a device showed it as received.
     pub received: bool,
+    /// Whether its device's disk came back without it: nobody there can write it anew.
+    pub forgotten: bool,
 }
 
 /// Every change of a world.
@@ -64,7 +66,8 @@ impl Book {
             };
             let (held, rest) = asked.into_iter().partition(holds);
             asked = rest;
-            let line = Line { node, expected: expected.clone(), asked: held, received: false };
+            let line =
+                Line { node, expected: expected.clone(), asked: held, received: false, forgotten: false };
             self.lines.insert((*document, *hash), line);
         }
         for (key, _) in asked {
@@ -74,7 +77,8 @@ impl Book {
 
     /// Enters a change that the server wrote itself.
     pub fn enter_from_elsewhere(&mut self, document: DocumentId, hash: ChangeHash, asked: Vec<Asked>) {
-        let line = Line { node: usize::MAX, expected: Expected::Accepted, asked, received: true };
+        let line =
+            Line { node: usize::MAX, expected: Expected::Accepted, asked, received: true, forgotten: false };
         self.lines.insert((document, hash), line);
     }
 
@@ -89,8 +93,11 @@ impl Book {
     /// received.
     pub fn lose(&mut self, node: usize, kept: &[(DocumentId, ChangeHash)]) {
         for (place, line) in &mut self.lines {
-            if line.node == node && !line.received && !kept.contains(place) {
-                line.expected = Expected::Lost;
+            if line.node == node && !kept.contains(place) {
+                line.forgotten = true;
+                if !line.received {
+                    line.expected = Expected::Lost;
+                }
             }
         }
     }

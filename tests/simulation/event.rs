@@ -56,7 +56,7 @@ pub struct Trouble {
     revoked: bool,
     copied: bool,
     restored: usize,
-    expiring: Option<usize>,
+    pub(crate) expiring: Option<usize>,
     pub(crate) rogue: Option<rogue::Rogue>,
 }
 
@@ -65,6 +65,9 @@ const STEPS: u64 = 40;
 /// Restores in one world: a chain takes only so many branches.
 const RESTORES_MAX: usize = 4;
 const DAY_MS: i64 = 24 * 3_600_000;
+/// The rules that keep apart what a device writes whose key was in two places: the key's, and `late` for a
+/// check that both submitted.
+const COPIED: [&str; 3] = ["late", "device_revoked", "device_provisional"];
 
 impl Trouble {
     /// The troubles of one world: each in half of the worlds, with a frequency of its own. What a broken
@@ -209,7 +212,8 @@ impl World<'_> {
         let (_, backup) = self.trouble.backups.swap_remove(place);
         self.nodes[index].restore(&backup, &mut self.book, &self.time);
         // A check that was submitted after the backup is a draft again, and submitted twice.
-        self.may_be_kept_apart(|node| node.index == index, &["late"]);
+        // What it sends is kept apart once its key is known to have been in two places.
+        self.may_be_kept_apart(|node| node.index == index, &COPIED);
     }
 
     fn copy(&mut self, index: usize) {
@@ -222,29 +226,31 @@ impl World<'_> {
         let copied = self.nodes[index].copied(copy, &self.time);
         self.nodes.push(copied);
         self.add_queue();
-        // A check that was open is submitted by both.
-        self.may_be_kept_apart(|node| node.index == index || node.index == copy, &["late"]);
+        // A check that was open is submitted by both, and the key ends for both.
+        self.may_be_kept_apart(|node| node.index == index || node.index == copy, &COPIED);
     }
 
     fn revoke(&mut self, index: usize) {
-        if self.trouble.revoked || index == 0 {
+        let device = self.nodes[index].device;
+        if self.trouble.revoked || index == 0 || self.net.host.is_revoked(device) {
             return;
         }
         self.fault("device: revoked, and goes on writing");
         self.trouble.revoked = true;
-        let device = self.nodes[index].device;
         self.net.host.revoke(device);
         self.may_be_kept_apart(|node| node.device == device, &["device_revoked"]);
-        self.bar(device, true);
+        for node in self.nodes.iter_mut().filter(|node| node.device == device) {
+            (node.barred, node.revoked) = (true, true);
+        }
     }
 
     fn expire(&mut self, index: usize) {
-        if self.trouble.expiring.is_some() || self.nodes[index].barred {
+        let device = self.nodes[index].device;
+        if self.trouble.expiring.is_some() || self.nodes[index].barred || self.net.host.is_revoked(device) {
             return;
         }
         self.fault("device: certificate ends");
         self.trouble.expiring = Some(index);
-        let device = self.nodes[index].device;
         let until_ms = self.net.host.now_ms() + self.dice.between(1, 10) * DAY_MS;
         self.net.host.certify_until(device, until_ms);
         self.may_be_kept_apart(|node| node.device == device, &["certificate_expired"]);
@@ -254,10 +260,13 @@ impl World<'_> {
     fn renew(&mut self) {
         let Some(index) = self.trouble.expiring.take() else { return };
         let device = self.nodes[index].device;
-        let revoked = self.net.host.is_revoked(device);
+        if self.net.host.is_revoked(device) {
+            // Another copy gave the key up meanwhile, or it was revoked: only a new key helps.
+            return;
+        }
         self.net.tally.borrow_mut().event("certificates renewed");
         self.net.host.certify_until(device, self.net.host.now_ms() + 700 * DAY_MS);
-        self.bar(device, revoked);
+        self.bar(device, false);
     }
 
     fn bar(&mut self, device: ruhu_survey::id::DeviceId, barred: bool) {

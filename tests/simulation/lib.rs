@@ -9,6 +9,7 @@
     reason = "a simulation ends at the first surprise, with its seed"
 )]
 
+pub mod anew;
 pub mod answers;
 pub mod audit;
 pub mod book;
@@ -17,6 +18,7 @@ pub mod campaign;
 pub mod clock;
 pub mod dice;
 pub mod disk;
+pub mod enrolment;
 pub mod event;
 pub mod host;
 pub mod link;

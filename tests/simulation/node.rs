@@ -51,8 +51,12 @@ pub struct Node {
     pub user: UserId,
     /// What they are.
     pub role: Role,
-    /// Its id; copies of a device share it.
+    /// Its id; copies of a device share it until they give the key up.
     pub device: DeviceId,
+    /// Whether a person has to enrol it again before what it writes counts.
+    pub provisional: bool,
+    /// Whether it was revoked for good: nobody enrols it again.
+    pub revoked: bool,
     /// What must become of what it writes now.
     pub expected: Expected,
     /// Whether the server gives it nothing any more.
@@ -105,6 +109,8 @@ impl Node {
             user,
             role,
             device,
+            provisional: false,
+            revoked: false,
             expected: Expected::Accepted,
             barred: false,
             open: None,
@@ -128,6 +134,8 @@ impl Node {
             user: self.user,
             role: self.role,
             device: self.device,
+            provisional: self.provisional,
+            revoked: self.revoked,
             expected: self.expected.clone(),
             barred: self.barred,
             open: self.open.clone(),
@@ -206,6 +214,13 @@ impl Node {
         let environment = self.environment(time);
         let client = Client::open(&self.place.folder(), PASSPHRASE, environment).unwrap();
         self.client = Some(Box::new(client));
+        self.look_at_key();
+    }
+
+    /// Sees under which key it is now.
+    fn look_at_key(&mut self) {
+        let status = self.client().status().unwrap().device.unwrap();
+        (self.device, self.provisional) = (status.device, status.provisional);
     }
 
     /// A backup of the disk as it stands.
@@ -244,9 +259,29 @@ impl Node {
         })
     }
 
-    /// Takes the program back from a sync.
+    /// A person enrols it again with a new code.
+    pub fn enrol_again(&mut self, (net, turns): (&Rc<Net>, &Turns), book: &mut Book) -> Result<(), Error> {
+        let mut client = self.client.take().unwrap();
+        let link = Link::new(net, self.index, net.host.now_ms() + self.skew.get());
+        let invitation = Invitation::from_link(&net.host.invite(self.user))?;
+        let name = format!("tablet {}", self.index);
+        let enrolling: Running<_> = Box::pin(async move {
+            let enrolled = client.enrol(&invitation, &name, &mut |_| false, &link).await;
+            (client, enrolled)
+        });
+        let (client, enrolled) = turns.finish(enrolling);
+        self.end_sync(client, book);
+        enrolled.map(|_| ())
+    }
+
+    /// Takes the program back from a sync. What it wrote anew meanwhile is in the book from now on.
     pub fn end_sync(&mut self, client: Box<Client>, book: &mut Book) {
         self.client = Some(client);
+        self.look_at_key();
+        let after = self.seen;
+        let (found, last) = self.replica().written(after);
+        self.seen = last;
+        book.enter(self.index, &self.expected, &found, Vec::new());
         for (document, hash) in self.replica().received() {
             book.receive(document, hash);
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ruhu_sqlite::{Key32, Profile, open_reader};
-use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind};
+use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind, Put, parse};
+use ruhu_survey::entry::Entry;
 use rusqlite::{Connection, Row};
 use sha2::{Digest as _, Sha256};
 
@@ -83,6 +84,20 @@ impl Replica {
         found
     }
 
+    /// The bytes of every change by another one's hash that it says it was written anew for.
+    #[must_use]
+    pub fn written_anew(&self) -> BTreeMap<ChangeHash, Vec<(ChangeHash, Vec<u8>)>> {
+        let sql = "SELECT hash, bytes FROM change WHERE change > ?1 ORDER BY change";
+        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (hash, bytes) in self.rows(sql, 0, |row| Ok((ChangeHash(row.get(0)?), row.get::<_, Vec<u8>>(1)?)))
+        {
+            for old in cites(&bytes) {
+                found.entry(old).or_default().push((hash, bytes.clone()));
+            }
+        }
+        found
+    }
+
     /// Batches of this device without a receipt, and what the server said of each.
     #[must_use]
     pub fn unreceived(&self) -> Vec<(i64, String)> {
@@ -103,6 +118,16 @@ impl Replica {
         }
         hash.finalize().into()
     }
+}
+
+/// The changes that a change says it stands in the place of.
+fn cites(bytes: &[u8]) -> Vec<ChangeHash> {
+    let puts = parse(bytes).map(|(change, _)| change.puts).unwrap_or_default();
+    let cited = |put: &Put| match Entry::from_value(&put.value) {
+        Ok(Entry::Replaces(replaces)) => replaces.change.parse().ok(),
+        _ => None,
+    };
+    puts.iter().filter(|put| put.key.starts_with("event/")).filter_map(cited).collect()
 }
 
 /// The document in the first two columns.

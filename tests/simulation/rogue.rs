@@ -102,7 +102,13 @@ pub(crate) fn send(world: &mut World<'_>) {
     let written = rogue.write(&net, document, &mut world.dice);
     net.tally.borrow_mut().edit("edits of a modified program", written.expected.len() as u64);
     for (hash, expected) in &written.expected {
-        let line = Line { node: ROGUE, expected: expected.clone(), asked: Vec::new(), received: true };
+        let line = Line {
+            node: ROGUE,
+            expected: expected.clone(),
+            asked: Vec::new(),
+            received: true,
+            forgotten: false,
+        };
         world.book.lines.insert((document, *hash), line);
     }
     let body = rogue.sealed(&net, written);

@@ -59,7 +59,7 @@ pub struct Outcome {
 const OPERATIONS: usize = 150;
 const WEEK_MS: i64 = 7 * 24 * 3_600_000;
 /// Rounds of quiet syncs after which all must be at rest.
-const ROUNDS_MAX: usize = 6;
+const ROUNDS_MAX: usize = 8;
 /// Who works in the village, in the order of enrolment.
 const ROLES: [Role; 6] = [
     Role::FirstSecretary,
@@ -195,6 +195,7 @@ impl<'a> World<'a> {
     /// One thing happens: a device's next task, the next turn of something under way, or a trouble.
     fn step(&mut self) -> bool {
         self.trouble_strikes();
+        self.person_comes();
         self.send_late();
         let ready = |(index, queue): (usize, &Vec<Task>)| {
             (!queue.is_empty() && self.nodes[index].is_idle()).then_some(index)
@@ -407,6 +408,7 @@ impl<'a> World<'a> {
                     report.is_some_and(|report| report.progress.relayed + report.progress.receipts > 0);
                 moved |= moves;
             }
+            moved |= self.everybody_comes();
             if !moved {
                 return;
             }

@@ -42,6 +42,9 @@ use verdicts::quarantined;
 use super::shelf::Shelf;
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
+/// When the server has whatever it gets, milliseconds since 1970.
+const RECEIVED_MS: i64 = 1_755_000_000_000;
+
 /// What the server is to do wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -279,7 +282,8 @@ impl FakeServer {
         let serial = state.certificates.len() as u64 + 1;
         let before = state.certificates.get(&key.device_id()).cloned();
         if let Some(before) = before.filter(|held| held.statement.kind == CertificateKind::Provisional) {
-            let (kind, from_ms) = (CertificateKind::Device, 1_756_000_000_000);
+            // In the very millisecond of the last receipt: what came before it was still kept apart.
+            let (kind, from_ms) = (CertificateKind::Device, RECEIVED_MS);
             let renewed = Certificate { kind, serial: serial + 100, from_ms, ..before.statement.clone() };
             state.older.push(before);
             state.certificates.insert(key.device_id(), SignedCertificate::sign(renewed, &self.key).unwrap());
@@ -483,7 +487,7 @@ impl FakeServer {
             epoch: self.epoch(),
             batch: batch.id(),
             leaf_index: state.leaves.len() as u64,
-            received_ms: 1_755_000_000_000,
+            received_ms: RECEIVED_MS,
             anchor_ms: Some(1_754_000_000_000),
             verdicts,
         };
