@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ruhu_survey::authorise::{Author, authorise};
 use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId};
-use ruhu_survey::gate::{Refusal, admit};
+use ruhu_survey::gate::{Admitted, Refusal, admit};
 use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_survey::register::Register;
 use rusqlite::Transaction;
@@ -90,27 +90,17 @@ impl<'a> Workbench<'a> {
         rights: Rights,
         openings: &[[u8; 8]],
     ) -> Result<Result<(), NotApplied>, Error> {
-        let tx = self.tx;
-        let stored = self.document(village, id)?;
-        let past = StoredPast { connection: tx, row: stored.row };
-        let admitted = match admit(bytes, &stored.register, &past) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Ok(Err(NotApplied::new(code(&refusal)))),
-        };
-        if !actor_is_of(&admitted.change, author.device, openings) {
-            return Ok(Err(NotApplied::new("foreign_actor")));
-        }
-        let before = admitted.before.as_ref().unwrap_or(&stored.register);
-        let judged = match rights {
-            Rights::Adopted => Ok(()),
-            Rights::Judged => authorise(id, before, &stored.register, &admitted.change, author),
-        };
-        if let Err(violation) = judged {
-            return Ok(Err(NotApplied::new(violation.rule.code())));
-        }
-        stored.register.apply(&admitted.change, admitted.hash);
-        self.changed.insert((village, id));
-        Ok(Ok(()))
+        self.admit(village, id, bytes, |admitted, current| {
+            if !actor_is_of(&admitted.change, author.device, openings) {
+                return Err(NotApplied::new("foreign_actor"));
+            }
+            let before = admitted.before.as_ref().unwrap_or(current);
+            match rights {
+                Rights::Adopted => Ok(()),
+                Rights::Judged => authorise(id, before, current, &admitted.change, author)
+                    .map_err(|violation| NotApplied::new(violation.rule.code())),
+            }
+        })
     }
 
     /// Applies a change for whose author's rights the server's signature stands.
@@ -123,6 +113,17 @@ impl<'a> Workbench<'a> {
         id: DocumentId,
         bytes: &[u8],
     ) -> Result<Result<(), NotApplied>, Error> {
+        self.admit(village, id, bytes, |_, _| Ok(()))
+    }
+
+    /// Applies a change that passes the gate and then `judge`, which is given the current register.
+    fn admit(
+        &mut self,
+        village: VillageId,
+        id: DocumentId,
+        bytes: &[u8],
+        judge: impl FnOnce(&Admitted, &Register) -> Result<(), NotApplied>,
+    ) -> Result<Result<(), NotApplied>, Error> {
         let tx = self.tx;
         let stored = self.document(village, id)?;
         let past = StoredPast { connection: tx, row: stored.row };
@@ -130,6 +131,9 @@ impl<'a> Workbench<'a> {
             Ok(admitted) => admitted,
             Err(refusal) => return Ok(Err(NotApplied::new(code(&refusal)))),
         };
+        if let Err(not_applied) = judge(&admitted, &stored.register) {
+            return Ok(Err(not_applied));
+        }
         stored.register.apply(&admitted.change, admitted.hash);
         self.changed.insert((village, id));
         Ok(Ok(()))

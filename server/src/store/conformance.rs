@@ -27,21 +27,6 @@ use crate::limits::{
 };
 use crate::relay::{Asked, Entry, Relay};
 
-macro_rules! suite {
-    ($($case:ident)+) => {
-        mod sqlite {
-            $(
-                #[test]
-                fn $case() {
-                    let folder = tempfile::tempdir().unwrap();
-                    let path = folder.path().join("ruhu.db");
-                    super::$case(&crate::store::SqliteStore::open(&path, None).unwrap());
-                }
-            )+
-        }
-    };
-}
-
 suite! {
     a_batch_is_received_and_its_leaf_is_in_the_log
     a_repeated_batch_gets_its_first_receipt_again

@@ -16,21 +16,6 @@ use crate::quarantine::{Choice, NotRuled, REFUSED, Ruled, Ruling};
 use crate::relay::Entry;
 use crate::replacement::{KEY_COPIED, REPLACEMENTS_PER_KEY_MAX};
 
-macro_rules! suite {
-    ($($case:ident)+) => {
-        mod sqlite {
-            $(
-                #[test]
-                fn $case() {
-                    let folder = tempfile::tempdir().unwrap();
-                    let path = folder.path().join("ruhu.db");
-                    super::$case(&crate::store::SqliteStore::open(&path, None).unwrap());
-                }
-            )+
-        }
-    };
-}
-
 suite! {
     two_people_adopt_a_change_and_everybody_is_told_both_names
     two_people_refuse_a_change_for_good

@@ -14,21 +14,6 @@ use super::world::{LONGTAN, SHUANGYUN, Tablet, World, household, text};
 use crate::ingest::Standing;
 use crate::limits::PAGE_ROWS_MAX;
 
-macro_rules! suite {
-    ($($case:ident)+) => {
-        mod sqlite {
-            $(
-                #[test]
-                fn $case() {
-                    let folder = tempfile::tempdir().unwrap();
-                    let path = folder.path().join("ruhu.db");
-                    super::$case(&crate::store::SqliteStore::open(&path, None).unwrap());
-                }
-            )+
-        }
-    };
-}
-
 suite! {
     a_village_counts_what_it_has
     households_are_listed_by_group_and_head_page_by_page

@@ -10,6 +10,23 @@ pub mod people;
 pub mod reads;
 pub mod sqlite;
 
+/// Runs every case of a conformance suite on each database.
+#[cfg(test)]
+macro_rules! suite {
+    ($($case:ident)+) => {
+        mod sqlite {
+            $(
+                #[test]
+                fn $case() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let path = folder.path().join("ruhu.db");
+                    super::$case(&crate::store::SqliteStore::open(&path, None).unwrap());
+                }
+            )+
+        }
+    };
+}
+
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
