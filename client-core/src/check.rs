@@ -46,7 +46,7 @@ impl Client {
     /// [`Error::UnknownHousehold`], [`Error::Input`] when there is no such type, [`Error::NotAllowed`]
     /// when this person does not check households.
     pub fn start_check(&mut self, household: HouseholdId, check_type: &str) -> Result<CheckId, Error> {
-        let village = self.stored_household(household)?.village;
+        let village = self.stored_household(household)?.standing()?.village;
         let started_by = field(DocumentKind::Check, "started_by").map(|found| found.field);
         may_write(started_by, self.identity()?.certificate.role, "started_by")?;
         if code("check_type", check_type).is_none() {

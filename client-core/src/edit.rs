@@ -188,7 +188,7 @@ impl Client {
     /// # Errors
     /// [`Error::UnknownHousehold`], [`Error::NotAllowed`] naming what does not fit.
     pub fn open_issue(&mut self, entry: &IssueEntry) -> Result<IssueId, Error> {
-        let village = self.stored_household(entry.household)?.village;
+        let village = self.stored_household(entry.household)?.standing()?.village;
         let id = IssueId::from_bytes(self.next_founded_id()?);
         let new = NewIssue {
             device: self.identity()?.device(),
@@ -232,10 +232,20 @@ impl Client {
     }
 }
 
+impl Stored {
+    /// The document, if anything of it stands.
+    ///
+    /// # Errors
+    /// [`Error::NotAccepted`]: all that is here of it was kept apart, refused, or waits.
+    pub(crate) fn standing(self) -> Result<Self, Error> {
+        if self.register.is_empty() { Err(Error::NotAccepted(self.id.to_string())) } else { Ok(self) }
+    }
+}
+
 impl Pen<'_> {
     /// A document that is there, as it stands inside this transaction.
     pub(crate) fn stored(&self, village: VillageId, id: DocumentId) -> Result<Stored, Error> {
         let found = document::load(self.tx, village, id)?;
-        found.ok_or_else(|| Error::UnknownDocument(id.to_string()))
+        found.ok_or_else(|| Error::UnknownDocument(id.to_string()))?.standing()
     }
 }

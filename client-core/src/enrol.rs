@@ -8,19 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ruhu_ledger::certificate::SignedCertificate;
 use ruhu_ledger::signature::{PublicKey, SecretKey};
 use ruhu_survey::id::{DeploymentId, EpochId, VillageId};
-use ruhu_survey::limits::CLAIMED_AT_MAX;
 use rusqlite::{Transaction, params};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::author::Pen;
 use crate::client::Client;
-use crate::env::{now_s, random};
+use crate::env::random;
 use crate::error::Error;
 use crate::identity::{Identity, device_key};
 use crate::new_key::adopt_key;
 use crate::problem::{code, refusal};
-use crate::reauthor;
 use crate::store::certificate;
 use crate::store::epoch;
 use crate::store::meta::{self, Fact};
@@ -169,7 +166,8 @@ impl Client {
             && matches!(refused.as_deref(), Some("enrolment_key_revoked" | "enrolment_key_in_use"))
     }
 
-    /// Keeps what an enrolment gave, and writes anew what was kept apart for the key alone.
+    /// Keeps what an enrolment gave. What was kept apart for the key alone is written anew by the next sync,
+    /// which first learns whether another copy of this store has done so.
     fn keep_enrolment(
         &mut self,
         invitation: &Invitation,
@@ -178,7 +176,6 @@ impl Client {
         server_key: PublicKey,
     ) -> Result<(), Error> {
         let before = self.identity_if_any().cloned();
-        let claimed_at = now_s(self.environment()).clamp(0, CLAIMED_AT_MAX);
         let now_ms = self.environment().now_ms();
         let opening = random(self.environment())?;
         let (store, environment) = self.store_and_environment();
@@ -187,9 +184,7 @@ impl Client {
             {
                 adopt_key(tx, &before, environment)?;
             }
-            keep(tx, invitation, answer, certificate, (server_key, now_ms))?;
-            let identity = Identity::load(tx)?.ok_or(Error::NotEnrolled)?;
-            reauthor::run(&Pen { tx, identity: &identity, opening, claimed_at })
+            keep(tx, invitation, answer, certificate, (server_key, now_ms))
         })?;
         self.opening = opening;
         self.reload_identity()

@@ -123,6 +123,9 @@ pub enum Error {
     /// The device holds no such document.
     #[error("document {0} is not on this device")]
     UnknownDocument(String),
+    /// What the document began with was not accepted, so nothing can stand on it. Drafts about it are kept.
+    #[error("{0} was not accepted by the server, so nothing can be added to it; what is not sent is kept")]
+    NotAccepted(String),
     /// The household has no such member.
     #[error("the household has no member {0}")]
     UnknownMember(String),

@@ -142,10 +142,11 @@ impl CheckState {
 }
 
 /// The worst standing among the own changes of a document: `(state, batch state, rule)`, most urgent
-/// first. Accepted changes are none of it.
+/// first. Accepted changes are none of it, nor are those that were written anew.
 const STANDING: &str = "SELECT c.state, b.state, c.rule FROM change c LEFT JOIN batch b ON b.batch = c.batch
-     WHERE c.document = ?1 AND c.state <> 1 AND c.opening IS NOT NULL
-     ORDER BY CASE c.state WHEN 4 THEN 0 WHEN 3 THEN 1 ELSE 2 END, coalesce(b.state, -1) LIMIT 1";
+     WHERE c.document = ?1 AND c.state <> 1 AND c.opening IS NOT NULL AND c.replaced_by IS NULL
+     ORDER BY CASE c.state WHEN 4 THEN 0 WHEN 3 THEN 1 ELSE c.rule IN ('', 'held') + 2 END,
+         coalesce(b.state, -1) LIMIT 1";
 
 const LISTED: &str =
     "h.household, h.head_name, h.group_name, h.address, h.number, h.members, h.conflicts, h.active,
@@ -299,6 +300,7 @@ pub(crate) fn standing(connection: &Connection, document: i64) -> Result<Option<
     Ok(found.map(|(state, batch, rule)| match (state, batch) {
         (4, _) => SendState::Refused(rule),
         (3 | 5, _) => SendState::Quarantined(rule),
+        (0, _) if !rule.is_empty() && rule != "held" => SendState::Quarantined(rule),
         (_, Some(1)) => SendState::Sent,
         (_, Some(2)) => SendState::Held,
         (_, Some(3)) => SendState::Refused("turned_away".to_owned()),

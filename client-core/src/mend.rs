@@ -190,9 +190,9 @@ impl Receiver<'_> {
         let again: Vec<Again<'_>> = standing
             .iter()
             .map(|(hash, state, bytes)| {
-                let judged = |given: &&Given<'_>| !given.adopted && *state == ChangeState::Accepted;
-                let given = given.get(hash).filter(judged);
-                Again { bytes, author: given.map(|given| (&given.author, given.openings)) }
+                let accepted = *state == ChangeState::Accepted;
+                let given = given.get(hash).filter(|given| !given.adopted && accepted);
+                Again { bytes, accepted, author: given.map(|given| (&given.author, given.openings)) }
             })
             .collect();
         let became = self.bench.judge_again(village, id, &again)?;

@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_ledger::certificate::CertificateKind;
 use ruhu_survey::change::{Change, ChangeHash, DocumentKind, Value, parse};
+use ruhu_survey::entry::Entry;
 use ruhu_survey::gate::register_at;
 use ruhu_survey::id::{DeviceId, HouseholdId};
 use ruhu_survey::reauthor::{Renamed, Replaced};
-use ruhu_survey::register::{ChangeBuilder, derived_id};
+use ruhu_survey::register::ChangeBuilder;
 use ruhu_survey::shown::shown;
 use rusqlite::Connection;
 
@@ -22,14 +23,17 @@ use crate::edit::Keys;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::store::document::{self, ChangeState, Held, Place, Stored, StoredPast};
-use crate::store::{certificate, draft, village};
+use crate::store::{batch, certificate, draft, village};
 
 /// The rule of a change that stands on one that was not accepted.
 const DEPENDS: &str = "depends_on_quarantined";
 /// The rule of a change whose actor wrote the same number twice: a store that was copied while it was open.
 const SEQUENCE: &str = "actor_sequence";
+const REVOKED: &str = "device_revoked";
+const PROVISIONAL: &str = "device_provisional";
+const EXPIRED: &str = "certificate_expired";
 /// Rules that keep everything apart that a key signed, whatever it says.
-pub(crate) const OF_THE_KEY: [&str; 3] = ["device_revoked", "device_provisional", "certificate_expired"];
+pub(crate) const OF_THE_KEY: [&str; 3] = [REVOKED, PROVISIONAL, EXPIRED];
 
 /// An own change that may have to be written anew.
 struct Candidate {
@@ -100,13 +104,18 @@ fn candidates(connection: &Connection) -> Result<Vec<Candidate>, Error> {
 }
 
 impl Candidate {
-    /// Whether it was kept apart for its key alone, and the present key is another or was certified since.
+    /// Whether it was kept apart for its key alone, and the present certificate would not have kept it apart.
     fn has_a_better_key(&self, identity: &Identity, revoked: bool) -> bool {
         let held = &identity.certificate;
-        let usable = held.kind == CertificateKind::Device && !revoked;
-        // In the same millisecond too: the present certificate would not have kept it apart.
-        let since = |(device, received_ms)| device != identity.device() || received_ms <= held.from_ms;
-        usable && OF_THE_KEY.contains(&self.rule.as_str()) && self.sealed.is_some_and(since)
+        let Some((device, received_ms)) = self.sealed else { return false };
+        let other = device != identity.device();
+        let mended = match self.rule.as_str() {
+            PROVISIONAL => true,
+            EXPIRED => other || received_ms < held.until_ms,
+            REVOKED => other,
+            _ => false,
+        };
+        held.kind == CertificateKind::Device && !revoked && mended
     }
 }
 
@@ -133,26 +142,17 @@ fn renamed(pen: &Pen<'_>, candidates: &[Candidate]) -> Result<Renamed, Error> {
     renamed.devices =
         devices.filter(|device| *device != now).map(|device| (device.to_string(), now.to_string())).collect();
     let mut statement = pen.tx.prepare_cached(
-        "SELECT old.hash, new.hash, old.bytes, new.bytes FROM change old
+        "SELECT old.bytes, new.bytes FROM change old
          JOIN change new ON new.document = old.document AND new.hash = old.replaced_by
          WHERE old.replaced_by IS NOT NULL",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        renamed.changes.insert(ChangeHash(row.get(0)?), ChangeHash(row.get(1)?));
-        let (old, new): (Vec<u8>, Vec<u8>) = (row.get(2)?, row.get(3)?);
-        let (Ok((old, _)), Ok((new, _))) = (parse(&old), parse(&new)) else { continue };
-        renamed.ids.extend(born(&old).zip(born(&new)).filter_map(|(old, new)| Some((old?, new?))));
+        let (old, new): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let (Ok((old, old_hash)), Ok((new, new_hash))) = (parse(&old), parse(&new)) else { continue };
+        renamed.learn((old_hash, &old), (new_hash, &new));
     }
     Ok(renamed)
-}
-
-/// For each put of a change, the id of the entry or member that it brought into being.
-fn born(change: &Change) -> impl Iterator<Item = Option<String>> {
-    change.puts.iter().enumerate().map(|(at, put)| {
-        let id = derived_id(change.op_id(at));
-        put.key.contains(&id).then_some(id)
-    })
 }
 
 /// One run of writing anew.
@@ -176,6 +176,11 @@ impl Desk<'_> {
         let Some(old) = changes.iter().find(|held| held.hash == candidate.hash) else { return Ok(false) };
         let Some((anew, rule)) = self.due(candidate, old, &counted)? else { return Ok(false) };
         let standing = Standing { changes: &changes, counted: &counted };
+        if let Some(twin) = self.twin(&standing, old)? {
+            document::mark_replaced(tx, candidate.document, candidate.hash, twin.hash)?;
+            self.renamed.learn((old.hash, &old.change), (twin.hash, &twin.change));
+            return Ok(false);
+        }
         let mut onto = standing.below(old, &document::replaced(tx, candidate.document)?);
         onto.extend(stored.register.last_change(self.pen.actor()));
         let past = StoredPast { connection: tx, row: candidate.document };
@@ -205,6 +210,20 @@ impl Desk<'_> {
         self.renamed.changes.insert(candidate.hash, encoded.hash);
         self.last = Some(candidate.hash);
         Ok(true)
+    }
+
+    /// What another copy of this store has written in the place of a change: once is enough. Only the same
+    /// person's word counts, or anybody could keep a change from being written anew.
+    fn twin<'h>(&self, standing: &Standing<'h>, old: &Held) -> Result<Option<&'h Held>, Error> {
+        let own = self.pen.identity.certificate.user;
+        let accepted = |held: &&Held| held.state == ChangeState::Accepted && cites(&held.change, old.hash);
+        for held in standing.changes.iter().filter(accepted) {
+            let Some(batch) = held.batch else { continue };
+            if batch::user(self.pen.tx, batch)? == own {
+                return Ok(Some(held));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a change has to be written anew, and by which rule it was not accepted.
@@ -278,6 +297,14 @@ impl Standing<'_> {
         }
         onto
     }
+}
+
+/// Whether a change says that it stands in the place of another.
+fn cites(change: &Change, replaced: ChangeHash) -> bool {
+    let entries = change.puts.iter().filter(|put| put.key.starts_with("event/"));
+    entries
+        .filter_map(|put| Entry::from_value(&put.value).ok())
+        .any(|entry| matches!(entry, Entry::Replaces(replaces) if replaces.change == replaced.to_string()))
 }
 
 /// The household whose key seals the values of a document.

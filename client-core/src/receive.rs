@@ -404,7 +404,7 @@ impl<'a> Receiver<'a> {
             return Ok(());
         }
         if state == ChangeState::Accepted {
-            let applied = self.bench.apply(village, id, bytes, author, Rights::Judged, openings)?;
+            let applied = self.bench.apply(village, id, bytes, author, Rights::AsAccepted, openings)?;
             if let Err(NotApplied { code }) = applied {
                 // What a snapshot left out is fetched by the repair that follows.
                 if code != NEEDS || snapshot::left_out(self.tx, village)?.is_empty() {

@@ -194,7 +194,10 @@ impl Client {
             device: self.device_status()?,
             villages: self.villages()?,
             unsent: unsent(connection)?,
-            not_accepted: count(connection, NOT_ACCEPTED_COUNT)?,
+            not_accepted: count(
+                connection,
+                &format!("SELECT count(*) FROM change WHERE {}", document::NOT_ACCEPTED),
+            )?,
             set_aside: set_aside::count(connection)?,
             last_sync: last_sync(connection)?,
             last_receipts: last_receipts(connection)?,
@@ -213,11 +216,12 @@ impl Client {
     /// When the store fails.
     pub fn refused(&self) -> Result<Vec<NotAccepted>, Error> {
         let connection = self.store.read();
-        let mut statement = connection.prepare_cached(
+        let sql = format!(
             "SELECT d.village, c.document, c.hash, c.state, c.rule, c.bytes, c.replaced_by FROM change c
-             JOIN document d ON d.document = c.document
-             WHERE c.state IN (3, 4) AND c.opening IS NOT NULL ORDER BY c.change DESC",
-        )?;
+             JOIN document d ON d.document = c.document WHERE {} ORDER BY c.change DESC",
+            document::NOT_ACCEPTED
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
@@ -228,8 +232,8 @@ impl Client {
                 document: document::id_of(connection, row.get(1)?)?,
                 change: ChangeHash(row.get(2)?),
                 state: match row.get::<_, i64>(3)? {
-                    3 => SendState::Quarantined(rule),
-                    _ => SendState::Refused(rule),
+                    4 => SendState::Refused(rule),
+                    _ => SendState::Quarantined(rule),
                 },
                 keys: puts.into_iter().map(|put| put.key).collect(),
                 replaced_by: row.get::<_, Option<[u8; 32]>>(6)?.map(ChangeHash),
@@ -278,8 +282,6 @@ impl Client {
         }))
     }
 }
-
-const NOT_ACCEPTED_COUNT: &str = "SELECT count(*) FROM change WHERE state IN (3, 4) AND opening IS NOT NULL";
 
 fn count(connection: &Connection, sql: &str) -> Result<u64, Error> {
     let mut statement = connection.prepare_cached(sql)?;

@@ -31,8 +31,10 @@ impl NotApplied {
 /// Whether the author's right to a change is judged here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rights {
-    /// By this device as by the server.
+    /// By this device as the server will judge it.
     Judged,
+    /// By this device as the server did, which accepted it: on what the server has accepted, too.
+    AsAccepted,
     /// Two named people adopted it on the server: it stands although it breaks a rule.
     Adopted,
 }
@@ -42,6 +44,8 @@ pub(crate) enum Rights {
 pub(crate) struct Again<'a> {
     /// The change.
     pub(crate) bytes: &'a [u8],
+    /// Whether the server accepted it.
+    pub(crate) accepted: bool,
     /// Whose rights to judge, and the openings of the batch; none where the server's word stands for them.
     pub(crate) author: Option<(&'a Author, &'a [[u8; 8]])>,
 }
@@ -90,15 +94,19 @@ impl<'a> Workbench<'a> {
         rights: Rights,
         openings: &[[u8; 8]],
     ) -> Result<Result<(), NotApplied>, Error> {
-        self.admit(village, id, bytes, |admitted, current| {
+        let tx = self.tx;
+        self.admit(village, id, bytes, |admitted, stored| {
             if !actor_is_of(&admitted.change, author.device, openings) {
-                return Err(NotApplied::new("foreign_actor"));
+                return Ok(Err(NotApplied::new("foreign_actor")));
             }
-            let before = admitted.before.as_ref().unwrap_or(current);
+            let judged = |on: &Register| permitted(id, admitted, &stored.register, on, author);
             match rights {
-                Rights::Adopted => Ok(()),
-                Rights::Judged => authorise(id, before, current, &admitted.change, author)
-                    .map_err(|violation| NotApplied::new(violation.rule.code())),
+                Rights::Adopted => Ok(Ok(())),
+                Rights::Judged => Ok(judged(&stored.register)),
+                Rights::AsAccepted => match judged(&stored.register) {
+                    Ok(()) => Ok(Ok(())),
+                    Err(_) => Ok(judged(&document::accepted_register(tx, stored.row)?)),
+                },
             }
         })
     }
@@ -113,16 +121,16 @@ impl<'a> Workbench<'a> {
         id: DocumentId,
         bytes: &[u8],
     ) -> Result<Result<(), NotApplied>, Error> {
-        self.admit(village, id, bytes, |_, _| Ok(()))
+        self.admit(village, id, bytes, |_, _| Ok(Ok(())))
     }
 
-    /// Applies a change that passes the gate and then `judge`, which is given the current register.
+    /// Applies a change that passes the gate and then `judge`, which is given the document as it stands.
     fn admit(
         &mut self,
         village: VillageId,
         id: DocumentId,
         bytes: &[u8],
-        judge: impl FnOnce(&Admitted, &Register) -> Result<(), NotApplied>,
+        judge: impl FnOnce(&Admitted, &Stored) -> Result<Result<(), NotApplied>, Error>,
     ) -> Result<Result<(), NotApplied>, Error> {
         let tx = self.tx;
         let stored = self.document(village, id)?;
@@ -131,7 +139,7 @@ impl<'a> Workbench<'a> {
             Ok(admitted) => admitted,
             Err(refusal) => return Ok(Err(NotApplied::new(code(&refusal)))),
         };
-        if let Err(not_applied) = judge(&admitted, &stored.register) {
+        if let Err(not_applied) = judge(&admitted, stored)? {
             return Ok(Err(not_applied));
         }
         stored.register.apply(&admitted.change, admitted.hash);
@@ -152,24 +160,29 @@ impl<'a> Workbench<'a> {
     ) -> Result<Vec<Result<(), NotApplied>>, Error> {
         let stored = self.document(village, id)?;
         stored.register = Register::default();
+        let mut accepted = Register::default();
         let mut past: BTreeMap<ChangeHash, Arc<Change>> = BTreeMap::new();
         let mut became = Vec::new();
         for again in changes {
             let admitted = admit(again.bytes, &stored.register, &past);
             let judged = admitted.map_err(|refusal| NotApplied::new(code(&refusal))).and_then(|admitted| {
-                let before = admitted.before.as_ref().unwrap_or(&stored.register);
+                let permitted =
+                    |on: &Register, author| permitted(id, &admitted, &stored.register, on, author);
                 match again.author {
                     None => Ok(admitted),
                     Some((author, openings)) if !actor_is_of(&admitted.change, author.device, openings) => {
                         Err(NotApplied::new("foreign_actor"))
                     }
-                    Some((author, _)) => authorise(id, before, &stored.register, &admitted.change, author)
-                        .map_err(|violation| NotApplied::new(violation.rule.code()))
+                    Some((author, _)) => permitted(&stored.register, author)
+                        .or_else(|_| permitted(&accepted, author))
                         .map(|()| admitted),
                 }
             });
             became.push(judged.map(|admitted| {
                 stored.register.apply(&admitted.change, admitted.hash);
+                if again.accepted {
+                    accepted.apply(&admitted.change, admitted.hash);
+                }
                 past.insert(admitted.hash, Arc::new(admitted.change));
             }));
         }
@@ -196,6 +209,20 @@ impl<'a> Workbench<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether an author may make a change of a document that holds `current`, judged on what `on` holds: all
+/// of it, or what the server has accepted.
+fn permitted(
+    id: DocumentId,
+    admitted: &Admitted,
+    current: &Register,
+    on: &Register,
+    author: &Author,
+) -> Result<(), NotApplied> {
+    let before = admitted.before.as_ref().unwrap_or(current);
+    authorise(id, before, on, &admitted.change, author)
+        .map_err(|violation| NotApplied::new(violation.rule.code()))
 }
 
 fn actor_is_of(change: &Change, device: DeviceId, openings: &[[u8; 8]]) -> bool {

@@ -20,6 +20,9 @@ type Place = (DocumentId, ChangeHash);
 /// How a change stands on the server, and the rule.
 type Stands = (Standing, String);
 
+/// How every change stands on a device, by the table's code, and the rule.
+type Standings = BTreeMap<Place, (i64, String)>;
+
 /// Violations named one by one; more of a kind are only counted.
 const NAMED_MAX: usize = 12;
 
@@ -130,13 +133,16 @@ impl Audit<'_> {
     fn replicas(&mut self, nodes: &mut [Node]) {
         let mut first = None;
         for node in nodes.iter_mut().filter(|node| !node.barred) {
-            let digest = node.replica().digest();
+            let (digest, standings) = (node.replica().digest(), node.replica().standings());
             let index = node.index;
             if first.is_none() {
                 self.as_the_server(node);
             }
-            let same = *first.get_or_insert(digest) == digest;
-            self.hold(same, || format!("node {index} differs from the others"));
+            let (first, others) = first.get_or_insert_with(|| (digest, standings.clone()));
+            let same = *first == digest;
+            self.hold(same, || {
+                format!("node {index} differs from the others: {}", difference(others, &standings))
+            });
             if !same {
                 self.as_the_server(node);
             }
@@ -226,6 +232,19 @@ impl Audit<'_> {
             self.hold(missing.is_none(), || format!("{document}: {missing:?} is not in the {who}'s history"));
         }
     }
+}
+
+/// The first change that stands otherwise on one device than on another.
+fn difference(one: &Standings, other: &Standings) -> String {
+    let state = |of: &Standings, place: &Place| of.get(place).cloned();
+    let differs = |place: &&Place| {
+        state(one, place).map(|(state, _)| state) != state(other, place).map(|(state, _)| state)
+    };
+    let found = one.keys().chain(other.keys()).find(differs);
+    found.map_or_else(
+        || "in live values".to_owned(),
+        |place| format!("{} {} {:?} {:?}", place.0, place.1, state(one, place), state(other, place)),
+    )
 }
 
 /// Companions stand beside a value and have no event of their own.

@@ -65,9 +65,9 @@ const STEPS: u64 = 40;
 /// Restores in one world: a chain takes only so many branches.
 const RESTORES_MAX: usize = 4;
 const DAY_MS: i64 = 24 * 3_600_000;
-/// The rules that keep apart what a device writes whose key was in two places: the key's, and `late` for a
-/// check that both submitted.
-const COPIED: [&str; 3] = ["late", "device_revoked", "device_provisional"];
+/// The rules that keep apart what a device writes whose key was in two places: the key's, and for a check
+/// that both submitted `late` under one key, `not_the_starter` under two.
+const COPIED: [&str; 4] = ["late", "not_the_starter", "device_revoked", "device_provisional"];
 
 impl Trouble {
     /// The troubles of one world: each in half of the worlds, with a frequency of its own. What a broken

@@ -61,6 +61,8 @@ pub struct Node {
     pub expected: Expected,
     /// Whether the server gives it nothing any more.
     pub barred: bool,
+    /// Whether that was so when its present sync began.
+    pub was_barred: bool,
     /// The check being filled in.
     pub open: Option<OpenCheck>,
     /// What it did this week.
@@ -113,6 +115,7 @@ impl Node {
             revoked: false,
             expected: Expected::Accepted,
             barred: false,
+            was_barred: false,
             open: None,
             week: Week::default(),
             skew,
@@ -138,6 +141,7 @@ impl Node {
             revoked: self.revoked,
             expected: self.expected.clone(),
             barred: self.barred,
+            was_barred: false,
             open: self.open.clone(),
             week: Week::default(),
             skew: Skew::default(),
@@ -252,6 +256,7 @@ impl Node {
     /// Begins a sync; the program is busy until it ends or is killed.
     pub fn begin_sync(&mut self, net: &Rc<Net>) -> Running<Synced> {
         let mut client = self.client.take().unwrap();
+        self.was_barred = self.barred;
         let link = Link::new(net, self.index, net.host.now_ms() + self.skew.get());
         Box::pin(async move {
             let ended = client.sync(&link, &mut |_| {}).await;

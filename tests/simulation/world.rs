@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use ruhu_client_core::{CheckState, Error, SyncReport};
+use ruhu_server::store::LedgerStore as _;
 use ruhu_survey::change::DocumentId;
 use ruhu_survey::household::{NewHousehold, NewMember};
 use ruhu_survey::role::Role;
@@ -371,7 +372,7 @@ impl<'a> World<'a> {
             // Old answers bring old nonces; a dying server says so, and whoever is barred is told.
             let excused = match &error {
                 Error::Refused { code, status, .. } => {
-                    code == "nonce_unknown" || *status >= 500 || node.barred
+                    code == "nonce_unknown" || *status >= 500 || node.barred || node.was_barred
                 }
                 _ => false,
             };
@@ -433,7 +434,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A household that the server knows.
+    /// A household of which the server has accepted something.
     pub(crate) fn household(&mut self) -> Option<DocumentId> {
         let known: Vec<DocumentId> = self
             .book
@@ -443,7 +444,9 @@ impl<'a> World<'a> {
             .map(|((document, _), _)| *document)
             .filter(|document| document.kind == ruhu_survey::change::DocumentKind::Household)
             .collect();
-        (!known.is_empty()).then(|| *self.dice.pick(&known))
+        let picked = (!known.is_empty()).then(|| *self.dice.pick(&known))?;
+        let register = self.net.host.store().register(VILLAGE, picked).unwrap();
+        (!register.is_empty()).then_some(picked)
     }
 }
 

@@ -264,7 +264,7 @@ impl Receiver<'_> {
         bytes: &[u8],
     ) -> Result<(ChangeState, String), Error> {
         let (village, openings) = (verified.batch.header.village, &verified.body.openings);
-        let applied = self.bench.apply(village, id, bytes, &verified.author, Rights::Judged, openings)?;
+        let applied = self.bench.apply(village, id, bytes, &verified.author, Rights::AsAccepted, openings)?;
         match applied {
             Ok(()) => Ok((ChangeState::Accepted, String::new())),
             Err(NotApplied { code }) if code == NEEDS => Ok((ChangeState::Held, code)),
@@ -346,7 +346,8 @@ impl Receiver<'_> {
         let Some(author) = self.author(&batch, i64::MAX)? else { return Ok(false) };
         let openings = batch.open().map(|body| body.openings).unwrap_or_default();
         let (village, id) = (batch.header.village, document::id_of(self.tx, needing.document)?);
-        let applied = self.bench.apply(village, id, &needing.bytes, &author, Rights::Judged, &openings)?;
+        let rights = if needing.received { Rights::AsAccepted } else { Rights::Judged };
+        let applied = self.bench.apply(village, id, &needing.bytes, &author, rights, &openings)?;
         let (state, rule) = match applied {
             Ok(()) if needing.received => (ChangeState::Accepted, String::new()),
             Ok(()) => (ChangeState::Own, String::new()),

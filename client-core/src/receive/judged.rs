@@ -1,6 +1,5 @@
 //! What the server decided about changes: the verdicts of receipts, and decisions given later.
 
-use ruhu_ledger::certificate::CertificateKind;
 use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::{ChangeHash, DocumentId};
@@ -10,13 +9,12 @@ use rusqlite::{OptionalExtension, params};
 use super::Receiver;
 use crate::error::Error;
 use crate::peer::NEEDS;
+use crate::reauthor::OF_THE_KEY;
 use crate::store::batch;
 use crate::store::document::{self, ChangeState};
 use crate::store::village;
 use crate::workbench::{NotApplied, Rights, name};
 
-/// The rule that keeps apart what a provisional device writes.
-const RULE_PROVISIONAL: &str = "device_provisional";
 impl Receiver<'_> {
     /// Settles a batch of this device, or one that it carries.
     pub(crate) fn received(
@@ -53,21 +51,21 @@ impl Receiver<'_> {
             _ => return self.judged_again(known, hash, state, verdict),
         }
         let waiting = if state == ChangeState::Own { ChangeState::Own } else { ChangeState::Held };
-        // A held change of one's own stays in view: it only waits at the server. So does what a provisional
-        // device writes until a person enrols it again.
-        let provisional = self.identity.certificate.kind == CertificateKind::Provisional;
+        // A held change of one's own stays in view: it only waits at the server. So does what is kept apart for
+        // the key alone: its person goes on working, and it counts once the device is enrolled again.
         let (state, rule) = match verdict {
             Verdict::Accepted => (ChangeState::Accepted, ""),
             Verdict::Held { .. } => (waiting, "held"),
-            Verdict::Quarantined { rule, .. } if provisional && rule == RULE_PROVISIONAL => {
-                (ChangeState::Own, RULE_PROVISIONAL)
+            Verdict::Quarantined { rule, .. } if known.own && OF_THE_KEY.contains(&rule.as_str()) => {
+                (ChangeState::Own, rule.as_str())
             }
             Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
             Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
         };
         document::set_state(self.tx, row, hash, state, rule)?;
+        let not_accepted = matches!(verdict, Verdict::Quarantined { .. } | Verdict::Refused { .. });
+        self.taken.not_accepted += u64::from(known.own && not_accepted);
         if matches!(state, ChangeState::Quarantined | ChangeState::Refused) {
-            self.taken.not_accepted += u64::from(known.own);
             self.bench.rebuild(known.village, id)?;
         } else if state == ChangeState::Accepted && document::replaced(self.tx, row)?.contains_key(&hash) {
             // It was written anew meanwhile, and what it stands on was adopted before it arrived.
@@ -161,7 +159,7 @@ impl Receiver<'_> {
                 return document::set_state(self.tx, change.document, change.hash, ChangeState::Accepted, "");
             }
             ChangeState::Accepted => return Ok(()),
-            ChangeState::Held => Rights::Judged,
+            ChangeState::Held => Rights::AsAccepted,
             ChangeState::Quarantined | ChangeState::Refused | ChangeState::SetAside => Rights::Adopted,
         };
         let bytes = batch::bytes_of_row(self.tx, known.row)?;

@@ -7,7 +7,7 @@ use ruhu_ledger::limits::{CHANGES_PER_BATCH_MAX, COUNTER_MAX, TIME_MS_MAX};
 use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_survey::change::{DocumentId, DocumentKind};
 use ruhu_survey::codec::CodecError;
-use ruhu_survey::id::{DeviceId, EpochId, VillageId};
+use ruhu_survey::id::{DeviceId, EpochId, UserId, VillageId};
 use ruhu_sync::ChainTip;
 use ruhu_sync::session::UnsentBatch;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -167,6 +167,12 @@ fn last_of_chain(
     let device = identity.device();
     let last = |row: &Row<'_>| Ok((number(row.get(0)?), BatchId(row.get(1)?)));
     Ok(statement.query_row(params![village.as_bytes(), device.as_bytes()], last).optional()?)
+}
+
+/// Who wrote a batch.
+pub(crate) fn user(connection: &Connection, row: i64) -> Result<UserId, Error> {
+    let mut statement = connection.prepare_cached("SELECT user_id FROM batch WHERE batch = ?1")?;
+    Ok(UserId::from_bytes(statement.query_row([row], |row| row.get(0))?))
 }
 
 /// Adds a batch row.

@@ -70,6 +70,11 @@ impl ChangeState {
     }
 }
 
+/// Own changes that the server did not accept, as a condition on rows of `change`: what it refused or keeps
+/// apart, the latter also where it stays in view because of the key alone.
+pub(crate) const NOT_ACCEPTED: &str =
+    "state <> 1 AND opening IS NOT NULL AND (state IN (3, 4) OR state = 0 AND rule NOT IN ('', 'held'))";
+
 /// A document as it is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
@@ -436,6 +441,15 @@ pub(crate) fn rebuild(connection: &Connection, stored: &mut Stored) -> Result<()
     }
     stored.register = register;
     save(connection, stored)
+}
+
+/// What a document's accepted changes make of it.
+pub(crate) fn accepted_register(connection: &Connection, row: i64) -> Result<Register, Error> {
+    let mut changes = changes(connection, row)?;
+    changes.retain(|held| held.state == ChangeState::Accepted);
+    let mut register = Register::default();
+    changes.iter().for_each(|held| register.apply(&held.change, held.hash));
+    Ok(register)
 }
 
 /// Those of a document's changes that count, in causal order: neither they nor what they stand on was kept

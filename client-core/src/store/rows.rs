@@ -31,6 +31,11 @@ fn text<'a>(register: &'a Register, kind: DocumentKind, key: &str) -> &'a str {
 
 fn household(connection: &Connection, stored: &Stored) -> Result<(), Error> {
     let register = &stored.register;
+    if register.is_empty() {
+        // Nothing of it stands any more: what founded it was kept apart.
+        connection.prepare_cached("DELETE FROM household_row WHERE document = ?1")?.execute([stored.row])?;
+        return Ok(());
+    }
     let read = Household::read(HouseholdId::from_bytes(stored.id.id), register);
     let (asking, silent): (Vec<_>, Vec<_>) =
         conflicts(register, DocumentKind::Household).into_iter().partition(|conflict| conflict.asks);

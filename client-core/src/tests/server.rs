@@ -43,7 +43,8 @@ use super::shelf::Shelf;
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
 /// When the server has whatever it gets, milliseconds since 1970.
-const RECEIVED_MS: i64 = 1_755_000_000_000;
+/// When every batch is received.
+pub(super) const RECEIVED_MS: i64 = 1_755_000_000_000;
 
 /// What the server is to do wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,15 +214,15 @@ impl FakeServer {
 
     /// As [`Self::certify_again`], from a moment on.
     pub(super) fn certify_from(&self, device: DeviceId, villages: &[VillageId], role: Role, from_ms: i64) {
+        let villages = villages.iter().copied().collect();
+        self.certify(device, |held| Certificate { villages, role, from_ms, ..held });
+    }
+
+    /// Gives a device a newer certificate, made of the one it holds.
+    pub(super) fn certify(&self, device: DeviceId, newer: impl FnOnce(Certificate) -> Certificate) {
         let mut state = self.state.lock().unwrap();
         let held = state.certificates.get(&device).unwrap().statement.clone();
-        let certificate = Certificate {
-            serial: held.serial + 100,
-            villages: villages.iter().copied().collect(),
-            role,
-            from_ms,
-            ..held
-        };
+        let certificate = Certificate { serial: held.serial + 100, ..newer(held.clone()) };
         let before = state.certificates[&device].clone();
         state.older.push(before);
         state.certificates.insert(device, SignedCertificate::sign(certificate, &self.key).unwrap());
@@ -463,6 +464,7 @@ impl FakeServer {
         let blanket = match certificate.kind {
             _ if state.retired.contains(&batch.header.device) => Some("device_revoked"),
             CertificateKind::Provisional => Some("device_provisional"),
+            _ if certificate.until_ms <= RECEIVED_MS => Some("certificate_expired"),
             _ => None,
         };
         let body = batch.open().unwrap();

@@ -51,6 +51,7 @@ impl Exit {
             | Error::UnknownHousehold(_)
             | Error::UnknownCheck(_)
             | Error::UnknownDocument(_)
+            | Error::NotAccepted(_)
             | Error::UnknownMember(_)
             | Error::NotADraft(_)
             | Error::NoAnswers(_)

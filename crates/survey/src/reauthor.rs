@@ -23,6 +23,13 @@ pub struct Renamed {
 }
 
 impl Renamed {
+    /// Learns what is called otherwise in a change that was written in the place of another.
+    pub fn learn(&mut self, (old_hash, old): (ChangeHash, &Change), (new_hash, new): (ChangeHash, &Change)) {
+        self.changes.insert(old_hash, new_hash);
+        let pairs = born(old).zip(born(new));
+        self.ids.extend(pairs.filter_map(|(old, new)| Some((old?, new?))));
+    }
+
     /// A key with every id in it as it is called now.
     #[must_use]
     pub fn key(&self, key: &str) -> String {
@@ -52,6 +59,14 @@ impl Renamed {
             next.counter = next.counter.saturating_add(1);
         }
     }
+}
+
+/// For each put of a change, the id of the entry or member that it brought into being.
+fn born(change: &Change) -> impl Iterator<Item = Option<String>> {
+    change.puts.iter().enumerate().map(|(at, put)| {
+        let id = derived_id(change.op_id(at));
+        put.key.contains(&id).then_some(id)
+    })
 }
 
 /// Why a change cannot be written anew.
