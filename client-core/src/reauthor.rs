@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruhu_ledger::certificate::CertificateKind;
+use ruhu_ledger::certificate::{Certificate, CertificateKind};
 use ruhu_survey::change::{Change, ChangeHash, DocumentKind, Value, parse};
 use ruhu_survey::entry::Entry;
 use ruhu_survey::gate::register_at;
@@ -21,8 +21,8 @@ use rusqlite::Connection;
 use crate::author::Pen;
 use crate::edit::Keys;
 use crate::error::Error;
-use crate::identity::Identity;
 use crate::store::document::{self, ChangeState, Held, Place, Stored, StoredPast};
+use crate::store::meta::{self, Fact};
 use crate::store::{batch, certificate, draft, village};
 
 /// The rule of a change that stands on one that was not accepted.
@@ -31,7 +31,7 @@ const DEPENDS: &str = "depends_on_quarantined";
 const SEQUENCE: &str = "actor_sequence";
 const REVOKED: &str = "device_revoked";
 const PROVISIONAL: &str = "device_provisional";
-const EXPIRED: &str = "certificate_expired";
+pub(crate) const EXPIRED: &str = "certificate_expired";
 /// Rules that keep everything apart that a key signed, whatever it says.
 pub(crate) const OF_THE_KEY: [&str; 3] = [REVOKED, PROVISIONAL, EXPIRED];
 
@@ -103,28 +103,46 @@ fn candidates(connection: &Connection) -> Result<Vec<Candidate>, Error> {
     Ok(found)
 }
 
+/// The present key of this device, as far as it can make something count that was kept apart.
+struct Key<'a> {
+    certificate: &'a Certificate,
+    revoked: bool,
+    /// The serial number of the certificate that the server last called expired.
+    lapsed: Option<u64>,
+}
+
+impl<'a> Key<'a> {
+    fn of(pen: &Pen<'a>) -> Result<Self, Error> {
+        let certificate = &pen.identity.certificate;
+        let revoked = certificate::revoked_ms(pen.tx, certificate.device())?.is_some();
+        let lapsed = meta::get(pen.tx, Fact::Lapsed)?.and_then(|bytes| bytes.try_into().ok());
+        Ok(Self { certificate, revoked, lapsed: lapsed.map(u64::from_be_bytes) })
+    }
+}
+
 impl Candidate {
     /// Whether it was kept apart for its key alone, and the present certificate would not have kept it apart.
-    fn has_a_better_key(&self, identity: &Identity, revoked: bool) -> bool {
-        let held = &identity.certificate;
+    fn has_a_better(&self, key: &Key<'_>) -> bool {
+        let held = key.certificate;
         let Some((device, received_ms)) = self.sealed else { return false };
-        let other = device != identity.device();
+        let other = device != held.device();
+        let renewed = key.lapsed.is_none_or(|lapsed| held.serial > lapsed) && received_ms < held.until_ms;
         let mended = match self.rule.as_str() {
             PROVISIONAL => true,
-            EXPIRED => other || received_ms < held.until_ms,
+            EXPIRED => other || renewed,
             REVOKED => other,
             _ => false,
         };
-        held.kind == CertificateKind::Device && !revoked && mended
+        held.kind == CertificateKind::Device && !key.revoked && mended
     }
 }
 
 /// Takes changes out of their documents that were left in view although they are kept apart.
 fn set_apart(pen: &Pen<'_>, candidates: &[Candidate]) -> Result<(), Error> {
-    let revoked = certificate::revoked_ms(pen.tx, pen.identity.device())?.is_some();
+    let key = Key::of(pen)?;
     let mut touched = BTreeSet::new();
     let in_view = |one: &&Candidate| one.state == ChangeState::Own;
-    for one in candidates.iter().filter(in_view).filter(|one| one.has_a_better_key(pen.identity, revoked)) {
+    for one in candidates.iter().filter(in_view).filter(|one| one.has_a_better(&key)) {
         document::set_state(pen.tx, one.document, one.hash, ChangeState::Quarantined, &one.rule)?;
         touched.insert(one.document);
     }
@@ -243,8 +261,7 @@ impl Desk<'_> {
             return Ok(Some((Anew::Whole, if rule.is_empty() { DEPENDS } else { rule }.to_owned())));
         }
         if of_the_key {
-            let revoked = certificate::revoked_ms(self.pen.tx, self.pen.identity.device())?.is_some();
-            let better = candidate.has_a_better_key(self.pen.identity, revoked);
+            let better = candidate.has_a_better(&Key::of(self.pen)?);
             return Ok(better.then(|| (Anew::Whole, rule.to_owned())));
         }
         let visit = old.change.puts.iter().any(|put| put.key.starts_with("event/"));

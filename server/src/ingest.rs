@@ -156,6 +156,8 @@ pub trait Shelf {
     fn change(&self, document: DocumentId, hash: &ChangeHash) -> Option<Arc<Change>>;
     /// How a change stands, if it is here.
     fn standing(&self, document: DocumentId, hash: &ChangeHash) -> Option<Standing>;
+    /// The rule by which a change is kept apart.
+    fn rule(&self, document: DocumentId, hash: &ChangeHash) -> Option<String>;
 }
 
 /// A change that was held before, and where it came from.
@@ -250,6 +252,9 @@ struct Waiting {
     bytes: Vec<u8>,
 }
 
+/// The rule of a change that was kept apart in the same batch already.
+const ALREADY: &str = "already_quarantined";
+
 /// The documents being worked on, with what this batch has already added to them.
 struct Bench<'a> {
     documents: BTreeMap<DocumentId, AtHand>,
@@ -305,7 +310,8 @@ impl<'a> Bench<'a> {
         let decided = match self.standing(document, &hash) {
             Some(Standing::Accepted) => Decided::repeat(document, hash, Verdict::Accepted),
             Some(Standing::Quarantined) => {
-                let rule = "already_quarantined".to_owned();
+                // Its author has to know why: what is kept apart for the key alone is written anew as a whole.
+                let rule = self.shelf.rule(document, &hash).unwrap_or_else(|| ALREADY.to_owned());
                 Decided::repeat(document, hash, Verdict::Quarantined { rule, because: Some(hash) })
             }
             earlier => {
@@ -582,6 +588,11 @@ mod tests {
         fn standing(&self, document: DocumentId, hash: &ChangeHash) -> Option<Standing> {
             self.0.get(&(document, *hash)).map(|(standing, _)| *standing)
         }
+
+        fn rule(&self, document: DocumentId, hash: &ChangeHash) -> Option<String> {
+            let apart = self.standing(document, hash) == Some(Standing::Quarantined);
+            apart.then(|| "device_revoked".to_owned())
+        }
     }
 
     fn written(register: &mut Register, actor: ActorId, group: &str) -> (Vec<u8>, ChangeHash, Arc<Change>) {
@@ -590,6 +601,26 @@ mod tests {
         let (change, encoded) = builder.finish().unwrap();
         register.apply(&change, encoded.hash);
         (encoded.bytes, encoded.hash, Arc::new(change))
+    }
+
+    #[test]
+    fn what_is_kept_apart_already_is_kept_apart_by_the_same_rule_again() {
+        let device = SecretKey::from_seed([1; 32]).public().device_id();
+        let actor = ActorId::derive(device, [1; 8]);
+        let document = DocumentId::from(HouseholdId::from_bytes([1; 16]));
+        let (bytes, hash, change) = written(&mut Register::default(), actor, "向家组");
+        let known = Known(BTreeMap::from([((document, hash), (Standing::Quarantined, change))]));
+        let incoming = Incoming {
+            village: VillageId::from_bytes([1; 16]),
+            author: Author { device, role: Role::WorkTeam, user: UserId::from_bytes([1; 16]) },
+            actors: BTreeSet::from([actor]),
+            blanket: None,
+            changes: &[(document, bytes)],
+        };
+        let decided = plan(&incoming, BTreeMap::new(), &known).changes.remove(0);
+        let rule = "device_revoked".to_owned();
+        assert_eq!(decided.verdict, Verdict::Quarantined { rule, because: Some(hash) });
+        assert_eq!(decided.standing, Standing::Repeat);
     }
 
     #[test]

@@ -150,7 +150,9 @@ impl Audit<'_> {
             let mismatched = status.villages.iter().any(|village| village.mismatch_ms.is_some());
             self.hold(!mismatched, || format!("node {index}: the fingerprints differ"));
             let waits = status.unsent;
-            let none = waits.changes + waits.queued + waits.sent + waits.turned_away + waits.keys == 0;
+            let none =
+                waits.changes + waits.queued + waits.sent + waits.turned_away + waits.keys + waits.carried
+                    == 0;
             self.hold(none, || format!("node {index}: something waits: {waits:?}"));
             self.hold(status.set_aside == 0, || {
                 format!("node {index} set aside {:?}", node.client().set_aside().unwrap().first())

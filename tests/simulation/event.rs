@@ -35,6 +35,10 @@ enum Strike {
     ServerWrites,
     /// A modified program sends what it may not.
     Rogue,
+    /// A stick carries what one device holds to another.
+    Stick,
+    /// Two devices sync with one another.
+    Meet,
 }
 
 /// The troubles of a world: how often each strikes in a week, and what is under way.
@@ -58,6 +62,8 @@ pub struct Trouble {
     restored: usize,
     pub(crate) expiring: Option<usize>,
     pub(crate) rogue: Option<rogue::Rogue>,
+    /// What is on the stick that goes around.
+    pub(crate) stick: Vec<u8>,
 }
 
 /// Steps of a week in which troubles come one by one.
@@ -85,6 +91,8 @@ impl Trouble {
             (Strike::SetClock, 400),
             (Strike::ServerWrites, 500),
             (Strike::Rogue, 400),
+            (Strike::Stick, 600),
+            (Strike::Meet, 600),
         ];
         let drawn = kinds.into_iter().filter(|_| dice.per_mille(500));
         let mut often: Vec<_> = drawn.collect();
@@ -121,6 +129,11 @@ impl World<'_> {
         self.dice.shuffle(&mut self.trouble.coming);
     }
 
+    /// Nothing more happens this week.
+    pub(crate) fn end_troubles(&mut self) {
+        self.trouble.coming.clear();
+    }
+
     /// Lets the next trouble come, if it is time.
     pub(crate) fn trouble_strikes(&mut self) {
         if self.net.host.router().is_none() {
@@ -151,10 +164,12 @@ impl World<'_> {
             Strike::SetClock => self.set_clock(index),
             Strike::ServerWrites => self.server_writes(),
             Strike::Rogue => rogue::send(self),
+            Strike::Stick => self.carry(),
+            Strike::Meet => self.meet(),
         }
     }
 
-    fn fault(&self, kind: &'static str) {
+    pub(crate) fn fault(&self, kind: &'static str) {
         self.net.tally.borrow_mut().fault(kind);
     }
 

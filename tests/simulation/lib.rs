@@ -15,6 +15,7 @@ pub mod audit;
 pub mod book;
 pub mod breakage;
 pub mod campaign;
+pub mod carry;
 pub mod clock;
 pub mod dice;
 pub mod disk;

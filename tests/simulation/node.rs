@@ -7,8 +7,10 @@ use ruhu_client_core::{Client, Cost, Error, Invitation, Profile, SyncReport};
 use ruhu_survey::change::{ChangeHash, DocumentId};
 use ruhu_survey::id::{CheckId, DeviceId, UserId};
 use ruhu_survey::role::Role;
+use ruhu_sync::peer::PeerSide;
 
 use crate::book::{Asked, Book, Expected};
+use crate::carry::{Met, Wire};
 use crate::clock::{DeviceEnvironment, FirstDraw, Skew, Time};
 use crate::dice::Dice;
 use crate::disk::{Copy, End, Place};
@@ -279,10 +281,24 @@ impl Node {
         enrolled.map(|_| ())
     }
 
+    /// Begins a meeting with another device; the program is busy until it ends.
+    pub fn begin_meeting(&mut self, wire: Wire, side: PeerSide) -> Running<Met> {
+        let mut client = self.client.take().unwrap();
+        Box::pin(async move {
+            let met = client.sync_with_peer(wire, side, &mut |_| true).await;
+            (client, met)
+        })
+    }
+
     /// Takes the program back from a sync. What it wrote anew meanwhile is in the book from now on.
     pub fn end_sync(&mut self, client: Box<Client>, book: &mut Book) {
         self.client = Some(client);
         self.look_at_key();
+        self.look_at_disk(book);
+    }
+
+    /// Enters into the book what the disk holds now: what was written meanwhile, and what is shown as received.
+    pub fn look_at_disk(&mut self, book: &mut Book) {
         let after = self.seen;
         let (found, last) = self.replica().written(after);
         self.seen = last;

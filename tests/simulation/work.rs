@@ -100,6 +100,9 @@ impl Hands<'_> {
             // The device's other copy submitted the check. What was answered here stays here.
             self.node.open = None;
             self.tally.event("drafts that a copy submitted");
+        } else if let (Err(Error::NotAccepted(_)), Task::Submit) = (&done, task) {
+            // Somebody handed the household on, and the server accepted nothing of it. The draft stays.
+            self.tally.event("drafts about households that were not accepted");
         } else if let (Err(error), false) = (done, self.died) {
             let node = self.node.index;
             self.book.violations.push(format!("node {node}: {task:?} failed: {error:?}"));

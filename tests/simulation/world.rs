@@ -251,9 +251,7 @@ impl<'a> World<'a> {
     /// A person does one thing; the program may die at any operation of its disk on the way.
     fn act(&mut self, index: usize, task: Task) {
         let before = self.nodes[index].open.clone();
-        if self.dice.per_mille(self.trouble.device_dies_per_mille) {
-            self.nodes[index].doom(self.dice.below(OPERATIONS));
-        }
+        self.may_die(index);
         let died = {
             let mut tally = self.net.tally.borrow_mut();
             let (node, book, dice) = (&mut self.nodes[index], &mut self.book, &mut self.dice);
@@ -305,9 +303,16 @@ impl<'a> World<'a> {
         self.queues.push(tasks);
     }
 
-    fn doom(&mut self, index: Option<usize>) {
-        if let (Some(index), true) = (index, self.dice.per_mille(self.trouble.device_dies_per_mille)) {
+    /// Lets a device's program die at one of the next operations of its disk, now and then.
+    pub(crate) fn may_die(&mut self, index: usize) {
+        if self.dice.per_mille(self.trouble.device_dies_per_mille) {
             self.nodes[index].doom(self.dice.below(OPERATIONS));
+        }
+    }
+
+    fn doom(&mut self, index: Option<usize>) {
+        if let Some(index) = index {
+            self.may_die(index);
         }
         if self.dice.per_mille(self.trouble.server_dies_per_mille) {
             self.net.host.doom(self.dice.below(OPERATIONS));
@@ -393,6 +398,7 @@ impl<'a> World<'a> {
 
     /// The weather clears up, and every device syncs until nothing moves any more.
     fn come_to_rest(&mut self) {
+        self.end_troubles();
         if self.net.host.router().is_none() {
             self.start_server();
         }

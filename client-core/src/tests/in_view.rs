@@ -198,3 +198,19 @@ fn what_a_lapsed_certificate_kept_apart_counts_once_it_is_renewed_for_a_longer_t
     assert_eq!(remarks(&tablet, household), "井边");
     assert_eq!(server.accepted(server.villages[0]), 3);
 }
+
+#[test]
+fn a_certificate_that_the_server_knows_to_have_ended_earlier_writes_nothing_anew() {
+    let server = FakeServer::new();
+    let mut tablet = Tablet::enrolled(&server, 1);
+    tablet.sync(&server);
+    let household = found(&mut tablet, &server);
+    server.refuse_next(Verdict::Quarantined { rule: "certificate_expired".to_owned(), because: None });
+    let report = tablet.sync(&server);
+    assert_eq!((report.not_accepted, report.rewritten, report.waiting), (1, 0, 0));
+    assert_eq!(tablet.sync(&server).rewritten, 0);
+    server.certify(device(&tablet), |held| held);
+    let report = tablet.sync(&server);
+    assert_eq!((report.rewritten, report.waiting, report.not_accepted), (1, 0, 0));
+    assert_eq!(tablet.client.household(household).unwrap().send_state, None);
+}

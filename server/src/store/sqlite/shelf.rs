@@ -97,6 +97,20 @@ impl<'a> SqlShelf<'a> {
             .optional()?;
         Ok(code.and_then(standing_from))
     }
+
+    fn read_rule(&self, document: DocumentId, hash: &ChangeHash) -> Result<Option<String>, StoreError> {
+        let rule: Option<Option<String>> = self
+            .conn
+            .prepare_cached(
+                "SELECT rule FROM change
+                 WHERE village = ?1 AND kind = ?2 AND document = ?3 AND hash = ?4 AND standing = 3 LIMIT 1",
+            )?
+            .query_row(params![self.village.as_bytes(), document.kind.code(), document.id, hash.0], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        Ok(rule.flatten())
+    }
 }
 
 impl Shelf for SqlShelf<'_> {
@@ -106,6 +120,10 @@ impl Shelf for SqlShelf<'_> {
 
     fn standing(&self, document: DocumentId, hash: &ChangeHash) -> Option<Standing> {
         self.or_note(self.read_standing(document, hash))
+    }
+
+    fn rule(&self, document: DocumentId, hash: &ChangeHash) -> Option<String> {
+        self.or_note(self.read_rule(document, hash))
     }
 }
 
