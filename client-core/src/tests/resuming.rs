@@ -1,5 +1,7 @@
 //! Requests that are cut on their way, and go on where the server has them.
 
+use sha2::{Digest as _, Sha256};
+
 use super::server::Fault;
 use super::syncing::{HOUSEHOLD, put};
 use super::*;
@@ -7,10 +9,14 @@ use crate::SyncOutcome;
 
 /// A tablet with several batches to send. Two of them, on two servers, send the same bytes.
 fn with_a_week(server: &FakeServer) -> Tablet {
+    with_notes(server, |visit| format!("第{visit}次入户{}", visit * 7919 % 1013))
+}
+
+fn with_notes(server: &FakeServer, note: impl Fn(usize) -> String) -> Tablet {
     let mut tablet = Tablet::enrolled(server, 1);
     tablet.sync(server);
     for visit in 0..250 {
-        let note = format!("第{visit}次入户{}", visit * 7919 % 1013);
+        let note = note(visit);
         put(&mut tablet, server.villages[0], HOUSEHOLD, "remarks", &note);
     }
     tablet
@@ -64,6 +70,47 @@ fn whatever_goes_wrong_with_resuming_the_request_is_sent_whole() {
 fn a_rest_is_signed_again_when_the_server_has_forgotten_its_nonces() {
     let (report, last) = synced(&[Fault::CutsTheRequestAfter(1_000), Fault::ForgetsNonces]);
     assert_eq!((report.resumed, last), (1, whole() - 1_000));
+}
+
+#[test]
+fn a_cut_costs_one_question_and_its_answer_brings_the_nonce_for_the_rest() {
+    let server = FakeServer::new();
+    let mut tablet = with_a_week(&server);
+    server.asked();
+    server.faults(&[Fault::CutsTheRequestAfter(1_000)]);
+    assert_eq!(tablet.sync(&server).resumed, 1);
+    assert_eq!(server.asked(), ["/v1/sync", "/v1/sync/held", "/v1/sync"]);
+}
+
+#[test]
+fn a_long_request_under_a_forgotten_nonce_is_signed_again_and_not_sent_again() {
+    let server = FakeServer::new();
+    // Notes that no compressor makes shorter.
+    let digits = |visit| {
+        let hash: [u8; 32] = Sha256::digest([u8::try_from(visit).unwrap()]).into();
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let mut tablet = with_notes(&server, digits);
+    server.asked();
+    server.faults(&[Fault::ForgetsNonces]);
+    let report = tablet.sync(&server);
+    assert_eq!((report.outcome, server.last_body()), (SyncOutcome::Complete, 0));
+    assert_eq!((report.requests, report.resumed), (2, 0));
+    assert_eq!(server.accepted(server.villages[0]), 250);
+    assert_eq!(server.asked(), ["/v1/sync", "/v1/sync"]);
+}
+
+#[test]
+fn a_short_request_under_a_forgotten_nonce_is_sent_again_whole() {
+    let server = FakeServer::new();
+    let mut tablet = Tablet::enrolled(&server, 1);
+    tablet.sync(&server);
+    server.asked();
+    server.faults(&[Fault::ForgetsNonces]);
+    let idle = tablet.sync(&server);
+    assert_eq!((idle.outcome, idle.requests), (SyncOutcome::Complete, 2));
+    assert_eq!(2 * server.last_body(), idle.sent_bytes);
+    assert_eq!(server.asked(), ["/v1/sync", "/v1/sync"]);
 }
 
 #[test]
