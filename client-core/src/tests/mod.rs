@@ -2,6 +2,7 @@
 
 mod carrying;
 mod carrying_laws;
+mod codes;
 mod copies;
 mod forked;
 mod laws;
