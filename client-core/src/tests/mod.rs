@@ -1,5 +1,6 @@
 //! Devices that work and sync with a server in memory.
 
+mod bounds;
 mod carrying;
 mod carrying_laws;
 mod codes;
