@@ -31,8 +31,8 @@ const NOT_HELD: &str = "request_not_held";
 const SIGNATURE_INVALID: &str = "signature_invalid";
 pub(crate) const CONTENT_TYPE: &str = "application/octet-stream";
 
-/// Bytes of a body above which a nonce is not risked that the server may have forgotten: below them, being
-/// told to sign again and sending all of it again costs less than a round trip to ask first.
+/// Bytes of a body above which a nonce is not risked that the server may have forgotten: where it does not keep
+/// them, all of them are sent again.
 const NONCE_RISK_BYTES: usize = 4 * 1024;
 /// Milliseconds in which a nonce is taken to be known; the server keeps it for twice as long.
 const NONCE_FRESH_MS: u64 = 5 * 60 * 1000;
@@ -97,11 +97,9 @@ impl Client {
             let outcome = self.send_rest(transport, &sending, moved).await?;
             let error = match outcome {
                 Ok(response) if nonce_is_unknown(&response) && response.whole && !signed_again => {
-                    // The server has kept what came with it, in case it is much.
+                    // The server has kept what came with it.
                     signed_again = true;
-                    if sending.rest().len() > NONCE_RISK_BYTES {
-                        sending.offset = body.len();
-                    }
+                    sending.offset = body.len();
                     continue;
                 }
                 Ok(response) if sending.offset > 0 && beginning_is_lost(&response) => {
