@@ -31,8 +31,8 @@ const NOT_HELD: &str = "request_not_held";
 const SIGNATURE_INVALID: &str = "signature_invalid";
 pub(crate) const CONTENT_TYPE: &str = "application/octet-stream";
 
-/// Bytes of a body above which a nonce is not risked that the server may have forgotten: below them, being
-/// told to sign again costs less than a round trip to ask first.
+/// Bytes of a body above which a nonce is not risked that the server may have forgotten: where it does not keep
+/// them, all of them are sent again.
 const NONCE_RISK_BYTES: usize = 4 * 1024;
 /// Milliseconds in which a nonce is taken to be known; the server keeps it for twice as long.
 const NONCE_FRESH_MS: u64 = 5 * 60 * 1000;
@@ -47,6 +47,13 @@ struct Sending<'a> {
     digest: [u8; 32],
     id: RequestId,
     offset: usize,
+}
+
+impl Sending<'_> {
+    /// What the server is not known to hold.
+    fn rest(&self) -> &[u8] {
+        self.body.get(self.offset..).unwrap_or_default()
+    }
 }
 
 /// What one exchange moved besides its answer.
@@ -85,9 +92,16 @@ impl Client {
         let mut sending = Sending { path, body, digest, id, offset: 0 };
         let mut partial = None;
         let mut standing = 0;
+        let mut signed_again = false;
         loop {
             let outcome = self.send_rest(transport, &sending, moved).await?;
             let error = match outcome {
+                Ok(response) if nonce_is_unknown(&response) && response.whole && !signed_again => {
+                    // The server has kept what came with it.
+                    signed_again = true;
+                    sending.offset = body.len();
+                    continue;
+                }
                 Ok(response) if sending.offset > 0 && beginning_is_lost(&response) => {
                     sending.id = RequestId(random(self.environment())?);
                     sending.offset = 0;
@@ -125,7 +139,7 @@ impl Client {
         sending: &Sending<'_>,
         moved: &mut Moved,
     ) -> Result<Result<HttpResponse, TransportError>, Error> {
-        let rest = sending.body.get(sending.offset..).unwrap_or_default();
+        let rest = sending.rest();
         moved.requests += 1;
         moved.sent_bytes += rest.len() as u64;
         let mut request = HttpRequest {
@@ -140,7 +154,11 @@ impl Client {
         if sending.offset > 0 {
             request.headers.push((HEADER_OFFSET, sending.offset.to_string()));
         }
-        self.signed(transport, request, &sending.digest).await
+        let nonce = match self.next_nonce(transport, rest.len()).await? {
+            Ok(nonce) => nonce,
+            Err(none) => return Ok(none),
+        };
+        self.send_signed(transport, request, &nonce, &sending.digest).await
     }
 
     /// How many bytes the server holds of a request that was cut; 0 when it cannot be asked.
@@ -157,7 +175,8 @@ impl Client {
             let request =
                 HttpRequest { method: "GET", path: id.held_path(), headers: Vec::new(), body: Vec::new() };
             let empty: [u8; 32] = Sha256::digest([]).into();
-            match self.signed(transport, request, &empty).await? {
+            // This question needs no nonce, and its answer brings the one for the rest.
+            match self.send_signed(transport, request, "", &empty).await? {
                 Ok(response) if response.whole => {
                     let held = serde_json::from_slice::<HeldAnswer>(&response.body);
                     return Ok(held.map_or(0, |held| if response.status == 200 { held.bytes } else { 0 }));
@@ -176,33 +195,54 @@ impl Client {
         request: HttpRequest,
         digest: &[u8; 32],
     ) -> Result<Result<HttpResponse, TransportError>, Error> {
-        let mut nonce = match self.held_nonce(request.body.len())? {
-            Some(nonce) => nonce,
-            None => match fetch_nonce(transport).await {
-                Ok(Nonce::Given(nonce)) => nonce,
-                Ok(Nonce::Refused(response)) => return Ok(Ok(response)),
-                Err(error) => return Ok(Err(error)),
-            },
+        let nonce = match self.next_nonce(transport, request.body.len()).await? {
+            Ok(nonce) => nonce,
+            Err(none) => return Ok(none),
         };
-        for attempt in 0..2 {
-            let signed = sign(self.identity()?, request.clone(), &nonce, digest);
-            let response = match transport.send(signed).await {
-                Ok(response) => response,
-                Err(error) => {
-                    // Whether the server used the nonce up is not known.
-                    self.keep_nonce("")?;
-                    return Ok(Err(error));
-                }
-            };
-            let fresh = response.header(HEADER_NONCE).unwrap_or_default().to_owned();
-            self.keep_nonce(&fresh)?;
-            let unknown = response.status == 401 && code(&response).as_deref() == Some(NONCE_UNKNOWN);
-            if !unknown || attempt == 1 || fresh.is_empty() {
-                return Ok(Ok(response));
+        let first = self.send_signed(transport, request.clone(), &nonce, digest).await?;
+        let fresh = match &first {
+            Ok(response) if nonce_is_unknown(response) => {
+                response.header(HEADER_NONCE).map(ToOwned::to_owned)
             }
-            nonce = fresh;
+            _ => None,
+        };
+        match fresh.filter(|nonce| !nonce.is_empty()) {
+            Some(nonce) => self.send_signed(transport, request, &nonce, digest).await,
+            None => Ok(first),
         }
-        Ok(Err(TransportError::Cut))
+    }
+
+    /// The nonce for a body of so many bytes: that of the last answer, or one that is asked for. Without one,
+    /// what came of asking.
+    async fn next_nonce(
+        &self,
+        transport: &impl Transport,
+        body_bytes: usize,
+    ) -> Result<Result<String, Result<HttpResponse, TransportError>>, Error> {
+        if let Some(nonce) = self.held_nonce(body_bytes)? {
+            return Ok(Ok(nonce));
+        }
+        Ok(match fetch_nonce(transport).await {
+            Ok(Nonce::Given(nonce)) => Ok(nonce),
+            Ok(Nonce::Refused(response)) => Err(Ok(response)),
+            Err(error) => Err(Err(error)),
+        })
+    }
+
+    /// Sends a request once, and keeps the nonce that its answer brings.
+    async fn send_signed(
+        &mut self,
+        transport: &impl Transport,
+        request: HttpRequest,
+        nonce: &str,
+        digest: &[u8; 32],
+    ) -> Result<Result<HttpResponse, TransportError>, Error> {
+        let signed = sign(self.identity()?, request, nonce, digest);
+        let sent = transport.send(signed).await;
+        // Without an answer nobody knows whether the server used the nonce up.
+        let fresh = sent.as_ref().ok().and_then(|response| response.header(HEADER_NONCE)).unwrap_or_default();
+        self.keep_nonce(fresh)?;
+        Ok(sent)
     }
 
     /// The nonce of the last answer, if it may be risked on a body of so many bytes.

@@ -8,7 +8,7 @@ use ruhu_ledger::batch::{Anchor, Batch, BatchBody, BatchHeader, change_hash};
 use ruhu_ledger::certificate::{SignedCertificate, SignedRevocation};
 use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
 use ruhu_ledger::receipt::SignedReceipt;
-use ruhu_ledger::replay::{ReplayBatch, ReplayReader};
+use ruhu_ledger::replay::{Previous, ReplayBatch, ReplayReader};
 use ruhu_ledger::succession::EpochLink;
 use ruhu_ledger::tree::verify_consistency;
 use ruhu_ledger::verdict::Verdict;
@@ -306,7 +306,8 @@ impl<'a> Receiver<'a> {
     /// The batch and its receipt as they would have come raw, when they verify.
     fn whole(&self, relayed: &RelayedReplay, read: &ReplayBatch) -> Result<Option<Relayed>, Error> {
         let (village, sequence) = (relayed.village, relayed.sequence);
-        let Ok(batch) = replay::put_together(self.tx, &self.bench, &self.identity, village, read)? else {
+        let place = (village, Previous::Held);
+        let Ok(batch) = replay::put_together(self.tx, &self.bench, &self.identity, place, read)? else {
             return Ok(None);
         };
         let Some(receipt) = &read.receipt else { return Ok(None) };

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use ruhu_ledger::batch::{Batch, BatchId};
-use ruhu_ledger::replay::{NotReplayed, ReplayBatch, ReplayWriter, StreamStart};
+use ruhu_ledger::replay::{NotReplayed, NotWritten, Previous, ReplayBatch, ReplayWriter, StreamStart};
 use ruhu_survey::change::{Change, ChangeHash, DocumentId};
 use ruhu_survey::gate::Past;
 use ruhu_survey::id::VillageId;
@@ -32,24 +32,30 @@ pub(crate) struct Outgoing<'a> {
 
 impl<'a> Outgoing<'a> {
     pub(crate) fn new(connection: &'a Connection, identity: &Identity) -> Result<Self, Error> {
-        // Without the memory for a compressor the batches travel raw.
-        let writer = ReplayWriter::new(&start(connection, identity)?).ok();
-        Ok(Self { connection, writer })
+        Ok(Self::on(connection, ReplayWriter::new(&start(connection, identity)?)))
+    }
+
+    /// On a stream of its own; without the memory for a compressor the batches travel raw.
+    pub(crate) fn on(connection: &'a Connection, writer: Result<ReplayWriter, NotWritten>) -> Self {
+        Self { connection, writer: writer.ok() }
     }
 
     /// The frame of a batch: on the stream unless it is wanted raw or cannot be spelled.
     pub(crate) fn frame(&mut self, id: BatchId, raw: bool) -> Result<RequestFrame, Error> {
         let bytes = batch::bytes(self.connection, &id)?;
-        let Some(writer) = self.writer.as_mut().filter(|_| !raw) else {
-            return Ok(RequestFrame::Batch(bytes));
-        };
-        let read = batch::read(&bytes)?;
+        let piece = if raw { None } else { self.piece(&batch::read(&bytes)?)? };
+        Ok(piece.map_or(RequestFrame::Batch(bytes), RequestFrame::Replay))
+    }
+
+    /// The next piece of the stream; none for a batch that cannot be spelled.
+    pub(crate) fn piece(&mut self, read: &Batch) -> Result<Option<Vec<u8>>, Error> {
+        let Some(writer) = &mut self.writer else { return Ok(None) };
         names::fill(self.connection, read.header.village)?;
-        let Ok(body) = read.open() else { return Ok(RequestFrame::Batch(bytes)) };
-        let sender = BatchSender { connection: self.connection, batch: &read, failure: RefCell::new(None) };
+        let Ok(body) = read.open() else { return Ok(None) };
+        let sender = BatchSender { connection: self.connection, batch: read, failure: RefCell::new(None) };
         let written = writer.batch(&read.header, &read.signature, &body, None, &sender);
         sender.failure.into_inner().map_or(Ok(()), Err)?;
-        Ok(written.map_or(RequestFrame::Batch(bytes), RequestFrame::Replay))
+        Ok(written.ok())
     }
 }
 
@@ -80,18 +86,21 @@ fn or_note<T: Default>(failure: &RefCell<Option<Error>>, found: Result<T, Error>
     })
 }
 
-/// Puts a relayed batch together, with the documents that are in hand.
+/// Puts a batch together that came off a stream, with the documents that are in hand.
 pub(crate) fn put_together(
     connection: &Connection,
     bench: &Workbench<'_>,
     identity: &Identity,
-    village: VillageId,
+    (village, before): (VillageId, Previous),
     relayed: &ReplayBatch,
 ) -> Result<Result<Batch, NotReplayed>, Error> {
     names::fill(connection, village)?;
-    let previous = match previous(connection, village, relayed)? {
-        Ok(previous) => previous,
-        Err(why) => return Ok(Err(why)),
+    let previous = match before {
+        Previous::Named(previous) => previous,
+        Previous::Held => match previous(connection, village, relayed)? {
+            Ok(previous) => previous,
+            Err(why) => return Ok(Err(why)),
+        },
     };
     let library = BenchLibrary { connection, bench, village, failure: RefCell::new(None) };
     let replayed = relayed.replay(identity.certificate.deployment, village, previous, &library);
@@ -99,7 +108,7 @@ pub(crate) fn put_together(
     Ok(replayed.and_then(|replayed| replayed.pack().map_err(NotReplayed::Body)))
 }
 
-/// The batch before a relayed one, when there is one with its number.
+/// The batch before one of a stream, when there is one with its number.
 fn previous(
     connection: &Connection,
     village: VillageId,

@@ -39,7 +39,7 @@ const SYNC_PATH: &str = "/v1/sync";
 /// The problem code of a server that does not know this device: it may come from a backup that is older.
 const DEVICE_UNKNOWN: &str = "device_unknown";
 /// Sessions of one sync: one more after a restore, and one for each load of what is offered.
-const SESSIONS_MAX: usize = 64;
+pub(crate) const SESSIONS_MAX: usize = 64;
 
 /// The refusal of a device whose key another copy of its store gave up.
 const KEY_COPIED: &str = "key_copied";
@@ -47,7 +47,7 @@ const KEY_COPIED: &str = "key_copied";
 const DEVICE_PROVISIONAL: &str = "device_provisional";
 
 /// How often a sync sends what it made this device write anew: that may be refused in its turn.
-const REWRITES_MAX: usize = 4;
+pub(crate) const REWRITES_MAX: usize = 4;
 
 /// What came of one request.
 pub(crate) enum Answered {

@@ -1,16 +1,19 @@
 //! Bundles at the office: a stick brings batches in, and takes receipts and everybody's batches home.
 
 use ruhu_ledger::batch::BatchId;
+use ruhu_ledger::replay::Previous;
 use ruhu_survey::id::VillageId;
 use ruhu_sync::KeyBytes;
 use ruhu_sync::bundle::{self, Contents, Damage, Header, Place};
 use ruhu_sync::limits::{ANSWER_BYTES, KEYS_PER_FRAME};
-use ruhu_sync::peer::{CarriedBatch, CarriedReceipt, Holding, HouseholdKeys, PeerFrame};
+use ruhu_sync::peer::{
+    CarriedBatch, CarriedReceipt, CarriedReplay, Holding, HouseholdKeys, PeerFrame, PieceReader,
+};
 use ruhu_sync::response::RelayedDecision;
 
 use crate::belt::settle_belt;
 use crate::enrol::{EnrolError, village_key};
-use crate::ingest::{Outcome, Rejection};
+use crate::ingest::{Ingested, Outcome, Rejection};
 use crate::keys::{KeyError, KeyUse, ServerKeys, random};
 use crate::relay::{Asked, Entry};
 use crate::store::{Store, StoreError};
@@ -63,11 +66,18 @@ pub fn import(
 ) -> Result<Imported, BundleError> {
     let contents = read(store, keys, file)?;
     let mut imported = Imported { damage: contents.damage, ..Imported::default() };
+    let mut pieces = PieceReader::default();
     for part in contents.parts {
         imported.foreign += u64::from(!part.readable);
         for frame in part.frames {
             match frame {
-                PeerFrame::Batch(carried) => batch(store, keys, now_ms, carried, &mut imported)?,
+                PeerFrame::Batch(carried) => {
+                    imported.count(store.ingest(&carried.batch, now_ms, &keys.signing)?);
+                }
+                PeerFrame::Replay(carried) => match piece(store, keys, now_ms, &mut pieces, &carried)? {
+                    Ok(ingested) => imported.count(ingested),
+                    Err(why) => imported.rejected.push((None, why)),
+                },
                 PeerFrame::Keys(found) => imported.keys += keep_keys(store, keys, &found)?,
                 // Everything else is this server's own word.
                 _ => {}
@@ -78,24 +88,34 @@ pub fn import(
     Ok(imported)
 }
 
-fn batch(
+/// Takes in a batch of a replay stream, or says why it cannot be put together here.
+fn piece(
     store: &dyn Store,
     keys: &ServerKeys,
     now_ms: i64,
-    carried: CarriedBatch,
-    imported: &mut Imported,
-) -> Result<(), BundleError> {
-    let ingested = store.ingest(&carried.batch, now_ms, &keys.signing)?;
-    match ingested.outcome {
-        Outcome::Received(_) => imported.received += 1,
-        Outcome::Repeated(_) => imported.repeated += 1,
-        Outcome::Staged { .. } => imported.staged += 1,
-        Outcome::Rejected(rejection) => imported.rejected.push((ingested.batch, rejection)),
+    pieces: &mut PieceReader,
+    carried: &CarriedReplay,
+) -> Result<Result<Ingested, Rejection>, BundleError> {
+    let replayed = match pieces.read(carried) {
+        Ok(replayed) => replayed,
+        Err(error) => return Ok(Err(Rejection::new("replay_stream", error))),
+    };
+    let previous = Previous::Named(carried.previous);
+    Ok(store.ingest_replay(carried.village, &replayed, previous, now_ms, &keys.signing)?)
+}
+
+impl Imported {
+    fn count(&mut self, ingested: Ingested) {
+        match ingested.outcome {
+            Outcome::Received(_) => self.received += 1,
+            Outcome::Repeated(_) => self.repeated += 1,
+            Outcome::Staged { .. } => self.staged += 1,
+            Outcome::Rejected(rejection) => self.rejected.push((ingested.batch, rejection)),
+        }
+        let released = ingested.released.len() as u64;
+        self.received += released;
+        self.staged = self.staged.saturating_sub(released);
     }
-    let released = ingested.released.len() as u64;
-    imported.received += released;
-    imported.staged = imported.staged.saturating_sub(released);
-    Ok(())
 }
 
 fn keep_keys(store: &dyn Store, keys: &ServerKeys, found: &HouseholdKeys) -> Result<u64, BundleError> {
@@ -123,7 +143,8 @@ pub fn export(
     if frames.is_empty() {
         return Ok(Vec::new());
     }
-    let fresh = Header { deployment: store.deployment()?.deployment, village, file: random()? };
+    let fresh =
+        Header { deployment: store.deployment()?.deployment, village, file: random()?, replay: false };
     let mut place = Place::after(contents.end(), fresh);
     place.append(&village_key(store, keys, village)?, frames, || Ok(random()?))
 }

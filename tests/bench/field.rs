@@ -30,12 +30,25 @@ impl Tablet {
         Self { client, transport, runtime, random: Random::new(5) }
     }
 
+    /// The device of a person who was here before, whose server is at this address now.
+    pub(crate) fn open(world: &World, name: &str, url: &str) -> Self {
+        let environment = Box::new(SystemEnvironment::new());
+        let client = Client::open(&world.device(name).store, PASSPHRASE, environment).unwrap();
+        let transport = HttpTransport::new(url).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { client, transport, runtime, random: Random::new(5) }
+    }
+
+    /// One sync, however it ends.
+    pub(crate) fn sync_once(&mut self) -> SyncReport {
+        self.runtime.block_on(self.client.sync(&self.transport, &mut |_| ())).unwrap()
+    }
+
     /// Syncs to the end: the bytes of all bodies up and down, and how many requests it took.
     pub(crate) fn sync(&mut self) -> Cost {
         let mut cost = Cost::default();
         loop {
-            let report: SyncReport =
-                self.runtime.block_on(self.client.sync(&self.transport, &mut |_| ())).unwrap();
+            let report = self.sync_once();
             cost.up += report.sent_bytes;
             cost.down += report.got_bytes;
             cost.requests += report.requests;

@@ -12,6 +12,7 @@ mod clock;
 mod device;
 mod field;
 mod ingest;
+mod link;
 mod peer;
 mod table;
 mod tablet;
@@ -35,6 +36,9 @@ fn main() {
     }
     if runs("ingest") {
         ingest::measure(folder.path(), &mut table);
+    }
+    if runs("link") {
+        link::measure(&mut table);
     }
     if runs("device") {
         device::measure(&mut table);

@@ -16,11 +16,11 @@ use crate::world::{World, village_of};
 /// Households visited in the week.
 const VISITED: usize = 300;
 /// Households of the village.
-const HOUSEHOLDS: usize = 1_000;
+pub(crate) const HOUSEHOLDS: usize = 1_000;
 
 /// Where the notes of the visits come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Notes {
+pub(crate) enum Notes {
     /// A list of 350 sentences.
     Listed,
     /// No note is like another.
@@ -100,7 +100,7 @@ fn one_week(table: &mut Table, notes: Notes, aim: &str) {
 }
 
 /// Visits 300 households: 24 plain answers and a note each, one change in the check and one in the household.
-fn work(tablet: &mut Tablet, households: usize, notes: Notes) -> Vec<HouseholdId> {
+pub(crate) fn work(tablet: &mut Tablet, households: usize, notes: Notes) -> Vec<HouseholdId> {
     let village = village_of(0, households);
     let known: std::collections::BTreeMap<_, _> =
         tablet.listed().into_iter().map(|one| (one.number, one.id)).collect();

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruhu_ledger::batch::Batch;
+use ruhu_ledger::batch::{Batch, BatchHeader, BatchId};
 use ruhu_survey::id::VillageId;
 use ruhu_sync::bundle::{self, Contents, Damage, Header, Place, code};
-use ruhu_sync::peer::{Holding, PeerFrame};
+use ruhu_sync::peer::{CarriedReplay, Holding, PeerFrame, PieceReader, replay_writer};
 
 use crate::client::Client;
 use crate::env::random;
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::peer::holding;
 use crate::peer::take::Carried;
 use crate::receive::Receiver;
+use crate::replay::Outgoing;
 use crate::store::batch::{self, Seal};
 use crate::store::village;
 
@@ -87,9 +88,10 @@ impl Client {
         self.refuse_halted()?;
         let contents = self.read_bundle(file)?;
         let mut report = described(&contents);
+        let mut pieces = PieceReader::default();
         for part in &contents.parts {
             for frames in part.frames.chunks(FRAMES_PER_TRANSACTION) {
-                let carried = self.take_frames(frames)?;
+                let carried = self.take_frames(frames, &mut pieces)?;
                 report.carried.add(&carried);
             }
         }
@@ -108,6 +110,9 @@ impl Client {
     /// them when `None`, as texts for QR codes: one where they fit one. The certificate and the keys that a
     /// reader may lack are in it as far as they take no further code.
     ///
+    /// The batches are whole unless a replay stream takes fewer codes: whole ones can be read and carried by a
+    /// device that does not hold what they stand on.
+    ///
     /// # Errors
     /// Those of [`Client::bundle_export`]; [`Error::NothingToCarry`]; [`Error::Code`] when there are too many.
     pub fn bundle_codes(&mut self, village: VillageId, batches: Option<usize>) -> Result<Vec<String>, Error> {
@@ -117,10 +122,52 @@ impl Client {
         if chosen.is_empty() {
             return Err(Error::NothingToCarry);
         }
-        let mut needed = Vec::new();
-        for id in chosen {
-            needed.push(PeerFrame::Batch(holding::carried(self.store.read(), id)?));
+        let whole = Part { header: self.new_header(village)?, frames: self.whole(chosen)? };
+        let replay = Header { replay: true, ..self.new_header(village)? };
+        let spelled = Part { header: replay, frames: self.spelled(chosen)? };
+        let (whole_bytes, spelled_bytes) = (self.part_of(&whole)?, self.part_of(&spelled)?);
+        let (mut part, mut bundle) = match code::count(&spelled_bytes) < code::count(&whole_bytes) {
+            true => (spelled, spelled_bytes),
+            false => (whole, whole_bytes),
+        };
+        for frame in self.helpful(village)? {
+            let frames = std::iter::once(frame).chain(part.frames.iter().cloned()).collect();
+            let longer = Part { header: part.header, frames };
+            let bytes = self.part_of(&longer)?;
+            if code::count(&bytes) == code::count(&bundle) {
+                (part, bundle) = (longer, bytes);
+            }
         }
+        Ok(code::split(&bundle)?)
+    }
+
+    /// Batches byte for byte.
+    fn whole(&self, batches: &[BatchId]) -> Result<Vec<PeerFrame>, Error> {
+        let frame = |id| Ok(PeerFrame::Batch(holding::carried(self.store.read(), id)?));
+        batches.iter().map(frame).collect()
+    }
+
+    /// Batches on a replay stream; those that cannot be spelled byte for byte.
+    fn spelled(&mut self, batches: &[BatchId]) -> Result<Vec<PeerFrame>, Error> {
+        self.store.write(|tx| {
+            let mut outgoing = Outgoing::on(tx, replay_writer());
+            let (mut frames, mut begins) = (Vec::new(), true);
+            for id in batches {
+                let batch = batch::read(&batch::bytes(tx, id)?)?;
+                let Some(piece) = outgoing.piece(&batch)? else {
+                    frames.push(PeerFrame::Batch(holding::carried(tx, id)?));
+                    continue;
+                };
+                let BatchHeader { village, previous, .. } = batch.header;
+                frames.push(PeerFrame::Replay(CarriedReplay { village, begins, previous, piece }));
+                begins = false;
+            }
+            Ok(frames)
+        })
+    }
+
+    /// What a reader of a code may lack: this device's certificate, and keys that the server does not have.
+    fn helpful(&self, village: VillageId) -> Result<Vec<PeerFrame>, Error> {
         let device = self.identity()?.device();
         let lacking = holding::lacking(self.store.read(), &Holding::nothing(village), None)?;
         let helpful = lacking.into_iter().filter(|frame| match frame {
@@ -128,16 +175,7 @@ impl Client {
             PeerFrame::Keys(keys) => keys.households.values().any(|(at_server, _)| !at_server),
             _ => false,
         });
-        let header = self.new_header(village)?;
-        let mut bundle = self.part_of(&header, &needed)?;
-        for frame in helpful {
-            let frames: Vec<_> = std::iter::once(unconfirmed(frame)).chain(needed.iter().cloned()).collect();
-            let longer = self.part_of(&header, &frames)?;
-            if longer.len().div_ceil(code::PIECE_BYTES_MAX) == bundle.len().div_ceil(code::PIECE_BYTES_MAX) {
-                (bundle, needed) = (longer, frames);
-            }
-        }
-        Ok(code::split(&bundle)?)
+        Ok(helpful.map(unconfirmed).collect())
     }
 
     /// Seals what waits in villages that this device may hand on.
@@ -156,10 +194,15 @@ impl Client {
     }
 
     /// Takes in frames of another device in one transaction.
-    pub(crate) fn take_frames(&mut self, frames: &[PeerFrame]) -> Result<Carried, Error> {
+    pub(crate) fn take_frames(
+        &mut self,
+        frames: &[PeerFrame],
+        pieces: &mut PieceReader,
+    ) -> Result<Carried, Error> {
         let identity = self.identity()?.clone();
         let now_ms = self.environment().now_ms();
-        let carried = self.store.write(|tx| Receiver::new(tx, &identity, now_ms)?.take_carried(frames))?;
+        let carried =
+            self.store.write(|tx| Receiver::new(tx, &identity, now_ms)?.take_carried(frames, pieces))?;
         self.reload_identity()?;
         Ok(carried)
     }
@@ -180,7 +223,7 @@ impl Client {
 
     fn new_header(&self, village: VillageId) -> Result<Header, Error> {
         let deployment = self.identity()?.certificate.deployment;
-        Ok(Header { deployment, village, file: random(self.environment())? })
+        Ok(Header { deployment, village, file: random(self.environment())?, replay: false })
     }
 
     /// Frames as they are appended to a file.
@@ -196,9 +239,15 @@ impl Client {
     }
 
     /// A whole file of its own.
-    fn part_of(&self, header: &Header, frames: &[PeerFrame]) -> Result<Vec<u8>, Error> {
-        self.sealed(&mut Place::after(None, *header), header.village, frames.to_vec())
+    fn part_of(&self, part: &Part) -> Result<Vec<u8>, Error> {
+        self.sealed(&mut Place::after(None, part.header), part.header.village, part.frames.clone())
     }
+}
+
+/// One part before it is sealed.
+struct Part {
+    header: Header,
+    frames: Vec<PeerFrame>,
 }
 
 /// How many frames are taken in at once: a kill costs no more than these.
@@ -219,22 +268,26 @@ fn described(contents: &Contents) -> BundleReport {
     let part = |part: &bundle::PartFound| {
         let mut held = Holding::nothing(part.header.village);
         part.frames.iter().for_each(|frame| held.note(frame));
-        let batches: Vec<Batch> = part
-            .frames
-            .iter()
-            .filter_map(|frame| match frame {
-                PeerFrame::Batch(carried) => Batch::from_bytes(&carried.batch).ok(),
+        let mut pieces = PieceReader::default();
+        let (mut batches, mut devices) = (0, BTreeSet::new());
+        for frame in &part.frames {
+            let device = match frame {
+                PeerFrame::Batch(carried) => {
+                    Batch::from_bytes(&carried.batch).ok().map(|one| one.header.device)
+                }
+                PeerFrame::Replay(piece) => pieces.read(piece).ok().map(|read| read.header.device),
                 _ => None,
-            })
-            .collect();
-        let devices: BTreeSet<_> = batches.iter().map(|batch| batch.header.device).collect();
+            };
+            batches += u64::from(device.is_some());
+            devices.extend(device);
+        }
         BundlePart {
             village: part.header.village,
             readable: part.readable,
             segments: part.segments,
             repeated: part.repeated,
             missing: part.missing,
-            batches: batches.len() as u64,
+            batches,
             received: held.batches.values().filter(|received| **received).count() as u64,
             devices: devices.len() as u64,
         }

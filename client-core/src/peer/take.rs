@@ -6,15 +6,17 @@ use std::collections::VecDeque;
 use ruhu_ledger::batch::{Batch, BatchBody, BatchId, change_hash};
 use ruhu_ledger::certificate::{Certificate, CertificateKind};
 use ruhu_ledger::receipt::SignedReceipt;
+use ruhu_ledger::replay::Previous;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::authorise::Author;
 use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind};
 use ruhu_survey::id::VillageId;
-use ruhu_sync::peer::{CarriedBatch, CarriedReceipt, HouseholdKeys, PeerFrame};
+use ruhu_sync::peer::{CarriedBatch, CarriedReceipt, CarriedReplay, HouseholdKeys, PeerFrame, PieceReader};
 use ruhu_sync::response::RelayedDecision;
 
 use crate::error::Error;
 use crate::receive::Receiver;
+use crate::replay;
 use crate::store::batch::{self, BatchState};
 use crate::store::document::{self, Arrived, ChangeState};
 use crate::store::{certificate, staged, village};
@@ -39,6 +41,9 @@ pub struct Carried {
     pub keys: u64,
     /// Things that could not be verified and were set aside.
     pub set_aside: u64,
+    /// Batches that came without what this device was taken to hold, and could not be put together: they are
+    /// not here.
+    pub not_built: u64,
 }
 
 impl Carried {
@@ -52,6 +57,7 @@ impl Carried {
         self.decisions += other.decisions;
         self.keys += other.keys;
         self.set_aside += other.set_aside;
+        self.not_built += other.not_built;
     }
 }
 
@@ -68,7 +74,11 @@ impl Receiver<'_> {
     ///
     /// # Errors
     /// That the store fails; nothing is kept then.
-    pub(crate) fn take_carried(mut self, frames: &[PeerFrame]) -> Result<Carried, Error> {
+    pub(crate) fn take_carried(
+        mut self,
+        frames: &[PeerFrame],
+        pieces: &mut PieceReader,
+    ) -> Result<Carried, Error> {
         let mut carried = Carried::default();
         for frame in frames {
             match frame {
@@ -76,6 +86,7 @@ impl Receiver<'_> {
                 PeerFrame::Revocation(signed) => self.revocation(signed)?,
                 PeerFrame::Keys(keys) => carried.keys += self.carried_keys(keys)?,
                 PeerFrame::Batch(batch) => self.carried_batch(batch, &mut carried)?,
+                PeerFrame::Replay(piece) => self.carried_piece(piece, pieces, &mut carried)?,
                 PeerFrame::Receipt(receipt) => self.carried_receipt(receipt, &mut carried)?,
                 PeerFrame::Decision(decision) => {
                     carried.decisions += u64::from(self.carried_decision(decision)?);
@@ -101,6 +112,32 @@ impl Receiver<'_> {
             }
         }
         Ok(keys.households.keys().filter(|household| !known.contains_key(household)).count() as u64)
+    }
+
+    /// Takes in a batch of a replay stream. Nothing can be asked for again: what cannot be put together and
+    /// verified is as if it had not come, and is counted.
+    fn carried_piece(
+        &mut self,
+        piece: &CarriedReplay,
+        pieces: &mut PieceReader,
+        counts: &mut Carried,
+    ) -> Result<(), Error> {
+        let read = pieces.read(piece);
+        let place = (piece.village, Previous::Named(piece.previous));
+        let built = match read {
+            Ok(read) if village::is_granted(self.tx, piece.village)? => {
+                replay::put_together(self.tx, &self.bench, &self.identity, place, &read)?.ok()
+            }
+            _ => None,
+        };
+        let carried = |batch: Batch| CarriedBatch { batch: batch.to_bytes(), sequence: 0, receipt: None };
+        if let Some(carried) = built.map(carried)
+            && self.verify_carried(&carried)?.is_ok()
+        {
+            return self.carried_batch(&carried, counts);
+        }
+        counts.not_built += 1;
+        Ok(())
     }
 
     fn carried_batch(&mut self, carried: &CarriedBatch, counts: &mut Carried) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use ruhu_survey::role::Role;
 use ruhu_sync::bundle::segment_frames;
 use ruhu_sync::encode_all;
 use ruhu_sync::frame::decode_all;
-use ruhu_sync::peer::{Holding, PeerFrame, PeerSide};
+use ruhu_sync::peer::{Holding, PeerFrame, PeerSide, PieceReader};
 
 use super::holding;
 use super::link::Link;
@@ -146,7 +146,7 @@ impl Client {
             let shared = &report.peer.villages;
             frames.retain(|frame| !matches!(frame, PeerFrame::Keys(keys) if !shared.contains(&keys.village)));
             let ended = frames.last() == Some(&PeerFrame::End);
-            let carried = self.take_frames(&frames)?;
+            let carried = self.take_frames(&frames, &mut PieceReader::default())?;
             report.taken.add(&carried);
             held.extend(frames.into_iter().filter_map(|frame| match frame {
                 PeerFrame::Holding(holding) => Some(holding),

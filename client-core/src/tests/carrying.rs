@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::household::NewHousehold;
 use ruhu_survey::role::Role;
-use ruhu_sync::peer::{PeerFrame, PeerRefusal, PeerSide};
+use ruhu_sync::peer::{PeerFrame, PeerRefusal, PeerSide, PieceReader};
 
 use super::server::Fault;
 use super::*;
@@ -14,7 +14,7 @@ use crate::store::village;
 use crate::transport::TransportError;
 use crate::{BundleReport, Edit, Link, PeerReport};
 
-fn texts(tablet: &Tablet, household: HouseholdId, key: &str) -> Vec<String> {
+pub(super) fn texts(tablet: &Tablet, household: HouseholdId, key: &str) -> Vec<String> {
     let Ok(stored) = tablet.client.stored(household.into()) else { return Vec::new() };
     let text = |value: &Value| match value {
         Value::Text(text) => text.clone(),
@@ -23,12 +23,12 @@ fn texts(tablet: &Tablet, household: HouseholdId, key: &str) -> Vec<String> {
     stored.register.live(key).iter().map(|live| text(&live.value)).collect()
 }
 
-fn found(tablet: &mut Tablet, village: VillageId) -> HouseholdId {
+pub(super) fn found(tablet: &mut Tablet, village: VillageId) -> HouseholdId {
     let new = NewHousehold { group_name: "三组".to_owned(), address: None, phone: None };
     tablet.client.new_household(village, &new, &[]).unwrap()
 }
 
-fn remark(tablet: &mut Tablet, household: HouseholdId, text: &str) {
+pub(super) fn remark(tablet: &mut Tablet, household: HouseholdId, text: &str) {
     tablet.client.edit_household(household, &[Edit::text("remarks", text)]).unwrap();
 }
 
@@ -39,7 +39,7 @@ fn export(tablet: &mut Tablet, village: VillageId, file: &mut Vec<u8>) -> usize 
     appended.len()
 }
 
-fn import(tablet: &mut Tablet, file: &[u8]) -> BundleReport {
+pub(super) fn import(tablet: &mut Tablet, file: &[u8]) -> BundleReport {
     tablet.client.bundle_import(file).unwrap()
 }
 
@@ -271,28 +271,9 @@ fn a_bundle_with_somebody_elses_signature_is_set_aside() {
             other => other,
         });
     }
-    let carried = carrier.client.take_frames(&frames).unwrap();
+    let carried = carrier.client.take_frames(&frames, &mut PieceReader::default()).unwrap();
     assert_eq!((carried.batches, carried.set_aside), (0, 1));
     assert_eq!(carrier.client.set_aside().unwrap()[0].code, "author");
-}
-
-#[test]
-fn ten_visits_are_a_few_codes_that_are_scanned_in_any_order() {
-    let server = FakeServer::new();
-    let village = server.villages[0];
-    let [mut author, mut reader] = [1, 2].map(|seed| Tablet::enrolled(&server, seed));
-    author.sync(&server);
-    assert!(matches!(author.client.bundle_codes(village, None), Err(Error::NothingToCarry)));
-    let household = found(&mut author, village);
-    for visit in 0..10 {
-        remark(&mut author, household, &format!("第{visit}次走访，住房安全，饮水达标"));
-    }
-    let mut codes = author.client.bundle_codes(village, None).unwrap();
-    codes.reverse();
-    let bundle = ruhu_sync::bundle::code::join(codes.iter().map(String::as_str)).unwrap();
-    let report = import(&mut reader, &bundle);
-    assert_eq!((report.carried.batches, report.carried.keys, report.carried.set_aside), (1, 1, 0));
-    assert_eq!(texts(&reader, household, "remarks"), ["第9次走访，住房安全，饮水达标"]);
 }
 
 /// One end of a link in memory, which may break after so many messages, or turn a bit of one it sends.

@@ -1,7 +1,9 @@
 //! Devices that work and sync with a server in memory.
 
+mod bounds;
 mod carrying;
 mod carrying_laws;
+mod codes;
 mod copies;
 mod forked;
 mod in_view;

@@ -7,9 +7,13 @@ use crate::SyncOutcome;
 
 /// A tablet with several batches to send. Two of them, on two servers, send the same bytes.
 fn with_a_week(server: &FakeServer) -> Tablet {
+    with_visits(server, 250)
+}
+
+fn with_visits(server: &FakeServer, visits: usize) -> Tablet {
     let mut tablet = Tablet::enrolled(server, 1);
     tablet.sync(server);
-    for visit in 0..250 {
+    for visit in 0..visits {
         let note = format!("第{visit}次入户{}", visit * 7919 % 1013);
         put(&mut tablet, server.villages[0], HOUSEHOLD, "remarks", &note);
     }
@@ -63,7 +67,47 @@ fn whatever_goes_wrong_with_resuming_the_request_is_sent_whole() {
 #[test]
 fn a_rest_is_signed_again_when_the_server_has_forgotten_its_nonces() {
     let (report, last) = synced(&[Fault::CutsTheRequestAfter(1_000), Fault::ForgetsNonces]);
-    assert_eq!((report.resumed, last), (1, whole() - 1_000));
+    assert_eq!((report.resumed, last), (1, 0));
+    assert_eq!(
+        report.sent_bytes,
+        whole() + whole() - 1_000,
+        "the first of it twice into the transport, which was cut"
+    );
+}
+
+#[test]
+fn a_cut_costs_one_question_and_its_answer_brings_the_nonce_for_the_rest() {
+    let server = FakeServer::new();
+    let mut tablet = with_a_week(&server);
+    server.asked();
+    server.faults(&[Fault::CutsTheRequestAfter(1_000)]);
+    assert_eq!(tablet.sync(&server).resumed, 1);
+    assert_eq!(server.asked(), ["/v1/sync", "/v1/sync/held", "/v1/sync"]);
+}
+
+#[test]
+fn a_request_under_a_forgotten_nonce_is_signed_again_and_not_sent_again() {
+    for visits in [0, 250] {
+        let server = FakeServer::new();
+        let mut tablet = with_visits(&server, visits);
+        server.asked();
+        server.faults(&[Fault::ForgetsNonces]);
+        let report = tablet.sync(&server);
+        assert_eq!((report.outcome, report.waiting, server.last_body()), (SyncOutcome::Complete, 0, 0));
+        assert_eq!((report.requests, report.resumed), (2, 0));
+        assert_eq!(server.accepted(server.villages[0]), visits);
+        assert_eq!(server.asked(), ["/v1/sync", "/v1/sync"]);
+    }
+}
+
+#[test]
+fn a_request_under_a_forgotten_nonce_that_is_not_kept_is_sent_whole() {
+    let server = FakeServer::new();
+    let mut tablet = with_a_week(&server);
+    server.faults(&[Fault::ForgetsNonces, Fault::ForgetsWhatItHeld]);
+    let report = tablet.sync(&server);
+    assert_eq!((report.outcome, report.requests), (SyncOutcome::Complete, 3));
+    assert_eq!(server.last_body(), whole());
 }
 
 #[test]

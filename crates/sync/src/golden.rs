@@ -45,8 +45,8 @@ fn every_response_frame_is_as_it_always_was() {
 
 #[test]
 fn there_is_no_golden_file_without_its_frame() {
-    // The refusal, and the bundle.
-    let named = samples::request().len() + samples::response().len() + 2;
+    // The refusal, and the bundles.
+    let named = samples::request().len() + samples::response().len() + 3;
     let files = std::fs::read_dir(path("x").parent().unwrap()).unwrap().count();
     assert_eq!(files, named);
 }

@@ -224,6 +224,7 @@ async fn repair(
 /// The claim of a request, and the device that it names.
 async fn claimed(state: &AppState, parts: &Parts) -> Result<(Claim, Device), ApiError> {
     let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
+    claim.redeem(state)?;
     let device = claim.device(state).await?;
     Ok((claim, device))
 }

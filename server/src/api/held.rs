@@ -141,6 +141,12 @@ impl Flights {
         })
     }
 
+    /// Whether another request of the device is under way.
+    fn is_busy_with_another(&self, device: DeviceId, request: RequestId) -> bool {
+        let newest = self.with(|kept| kept.of.get(&device).cloned());
+        newest.is_some_and(|flight| flight.request != request && !flight.with(|come| come.ended))
+    }
+
     fn forget(&self, device: DeviceId) {
         self.with(|kept| kept.remove(device));
     }
@@ -215,6 +221,21 @@ impl Holding {
         Ok(Self { state: state.clone(), device: device.id, flight, before: length, whole: false })
     }
 
+    /// Begins to keep the bytes of a request whose nonce is not known, as after a restart: with them the device
+    /// need not send its request a second time. None where that is of no use, or where it would disturb
+    /// another request of the device that is under way.
+    pub(crate) async fn under_unknown_nonce(state: &AppState, parts: &Parts) -> Option<Self> {
+        let resumption = Resumption::of(&parts.headers).ok()??;
+        let device = Claim::of(parts).ok()??.find(state).await.ok()??;
+        if state.flights.is_busy_with_another(device.id, resumption.request) {
+            return None;
+        }
+        let mut holding = Self::begin(state, &device, resumption).await.ok()?;
+        // What nobody has shown to be fresh takes no place on the disk.
+        holding.whole();
+        Some(holding)
+    }
+
     /// The bytes that came before this request.
     pub(crate) fn before(&self) -> Vec<u8> {
         self.flight.with(|come| come.bytes.get(..self.before).unwrap_or_default().to_vec())
@@ -282,6 +303,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// Says how many bytes of one of the device's own requests are held, to go on after them.
+///
+/// The nonce that is signed may be any text, also none: a device that was cut has none left, and asking for one
+/// would cost another round trip. Whoever repeats the question learns a number and uses nothing up.
 #[utoipa::path(get, path = "/v1/sync/held/{request}", tag = "devices",
     security(("device" = [], "nonce" = [], "signature" = [])),
     params(("request" = String, Path, description = "The request's id as in its header `Ruhu-Request`: 32 hexadecimal digits")),

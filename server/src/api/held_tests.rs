@@ -42,11 +42,15 @@ struct Rest<'a> {
 
 impl Rest<'_> {
     fn request(&self, fixture: &Fixture, tablet: &Tablet) -> Request<Body> {
+        self.request_under(&fixture.nonce(), tablet)
+    }
+
+    fn request_under(&self, nonce: &str, tablet: &Tablet) -> Request<Body> {
         let rest = &self.whole[self.offset..self.cut.unwrap_or(self.whole.len())];
         let gone = self.cut.map(|_| Err(std::io::Error::other("the link is gone")));
         let pieces: Vec<std::io::Result<Bytes>> =
             rest.chunks(7).map(|piece| Ok(Bytes::copy_from_slice(piece))).chain(gone).collect();
-        let request = signed("POST", "/v1/sync", &fixture.nonce(), tablet, self.whole)
+        let request = signed("POST", "/v1/sync", nonce, tablet, self.whole)
             .header(HEADER_REQUEST, self.id.to_string())
             .header(HEADER_OFFSET, self.offset);
         request.body(Body::from_stream(stream::iter(pieces))).unwrap()
@@ -198,6 +202,76 @@ async fn only_the_device_itself_is_told_what_is_held() {
     let forged = signed("GET", "/v1/sync/held/0", &fixture.nonce(), &tablet, &[]);
     let forged = forged.uri(FIRST.held_path()).body(Body::empty()).unwrap();
     assert_eq!(fixture.send(forged).await.code(), (401, "signature_invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn what_is_held_is_told_without_a_nonce_and_the_answer_brings_one() {
+    let fixture = Fixture::new();
+    let (tablet, _, body) = week(&fixture);
+    cut(&fixture, &tablet, &body, FIRST, 200).await;
+    for nonce in ["", "used long ago"] {
+        let asked = signed("GET", &FIRST.held_path(), nonce, &tablet, &[]).body(Body::empty()).unwrap();
+        let answer = fixture.send(asked).await;
+        assert_eq!(answer.json()["bytes"], 200);
+        let fresh = answer.headers["ruhu-nonce"].to_str().unwrap();
+        assert!(fixture.state.nonces.redeem(fresh, fixture.world().now_ms), "{fresh}");
+    }
+    let read = signed("GET", "/v1/villages", "", &tablet, &[]).body(Body::empty()).unwrap();
+    assert_eq!(fixture.send(read).await.code(), (401, "nonce_unknown".to_owned()), "nothing else is");
+}
+
+#[tokio::test]
+async fn a_request_under_a_nonce_that_is_not_known_need_not_be_sent_again() {
+    let fixture = Fixture::new();
+    let (tablet, batches, body) = week(&fixture);
+    let whole = Rest { whole: &body, id: FIRST, offset: 0, cut: None };
+    let refused = fixture.send(whole.request_under("from before the restart", &tablet)).await;
+    assert_eq!(refused.code(), (401, "nonce_unknown".to_owned()));
+    assert!(refused.headers.contains_key("ruhu-nonce"));
+    assert!(fixture.store.receipt(batches[0].id()).unwrap().is_none(), "nothing is taken in yet");
+    assert_eq!(receipts(&go_on(&fixture, &tablet, &body, FIRST, body.len()).await), 3);
+}
+
+#[tokio::test]
+async fn a_rest_under_a_nonce_that_is_not_known_is_kept_behind_what_was_held() {
+    let fixture = Fixture::new();
+    let (tablet, _, body) = week(&fixture);
+    cut(&fixture, &tablet, &body, FIRST, 200).await;
+    settled(&fixture, &tablet, FIRST).await;
+    let fixture = fixture.restarted();
+    let rest = Rest { whole: &body, id: FIRST, offset: 200, cut: None };
+    fixture.send(rest.request_under("from before the restart", &tablet)).await;
+    assert_eq!(held(&fixture, &tablet, FIRST).await, body.len() as u64);
+    assert_eq!(
+        fixture.store.held(tablet.device(), FIRST, fixture.world().now_ms).unwrap().unwrap().len(),
+        200
+    );
+    assert_eq!(receipts(&go_on(&fixture, &tablet, &body, FIRST, body.len()).await), 3);
+}
+
+#[tokio::test]
+async fn an_old_request_that_somebody_repeats_does_not_disturb_one_under_way() {
+    let fixture = Fixture::new();
+    let (tablet, _, body) = week(&fixture);
+    // A request under way: its body has come as far as 200 bytes and waits.
+    let first = [Ok::<_, std::io::Error>(Bytes::copy_from_slice(&body[..200]))];
+    let waits = futures_util::StreamExt::chain(stream::iter(first), stream::pending());
+    let request = signed("POST", "/v1/sync", &fixture.nonce(), &tablet, &body)
+        .header(HEADER_REQUEST, FIRST.to_string())
+        .body(Body::from_stream(waits))
+        .unwrap();
+    let old = Rest { whole: &body, id: SECOND, offset: 0, cut: None };
+    tokio::select! {
+        _ = fixture.send(request) => panic!("it has no end"),
+        () = async {
+            while held(&fixture, &tablet, FIRST).await < 200 {
+                tokio::task::yield_now().await;
+            }
+            fixture.send(old.request_under("used", &tablet)).await;
+            assert_eq!(held(&fixture, &tablet, FIRST).await, 200);
+            assert_eq!(held(&fixture, &tablet, SECOND).await, 0);
+        } => {}
+    }
 }
 
 #[tokio::test]

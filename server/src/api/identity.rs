@@ -135,6 +135,7 @@ fn by_id(mut villages: Vec<Village>) -> BTreeMap<VillageId, Village> {
 }
 
 async fn device(state: &AppState, claim: &Claim) -> Result<(Known, Reader), ApiError> {
+    claim.redeem(state)?;
     let device = claim.device(state).await?;
     claim.prove(&device.certificate.statement.key, &EMPTY_BODY)?;
     let now_ms = state.clock.now_ms();

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use ruhu_ledger::batch::{Batch, BatchId};
 use ruhu_ledger::receipt::SignedReceipt;
-use ruhu_ledger::replay::{ReplayBatch, ReplayReader, StreamStart};
+use ruhu_ledger::replay::{Previous, ReplayBatch, ReplayReader, StreamStart};
 use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{BatchProblem, ProblemOutcome};
@@ -276,7 +276,9 @@ impl Intake<'_> {
     ) -> Result<Result<(BatchId, DeviceId, Ingested), Rejection>, ApiError> {
         let (keys, now_ms) = (self.state.keys.clone(), self.state.clock.now_ms());
         let (started, device) = (Instant::now(), replayed.header.device);
-        let take = move |store: &dyn Store| store.ingest_replay(village, &replayed, now_ms, &keys.signing);
+        let take = move |store: &dyn Store| {
+            store.ingest_replay(village, &replayed, Previous::Held, now_ms, &keys.signing)
+        };
         let ingested = match self.state.store(take).await? {
             Ok(ingested) => ingested,
             Err(why) => return Ok(Err(why)),

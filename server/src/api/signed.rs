@@ -58,14 +58,20 @@ impl Claim {
         self.device
     }
 
-    /// Uses the nonce up and finds the device, if it is known; whether the claim holds is not known yet.
+    /// Uses the nonce up.
     ///
     /// # Errors
-    /// [`ApiError::NonceUnknown`], or that the store fails.
+    /// [`ApiError::NonceUnknown`]
+    pub(crate) fn redeem(&self, state: &AppState) -> Result<(), ApiError> {
+        let known = state.nonces.redeem(&self.nonce, state.clock.now_ms());
+        if known { Ok(()) } else { Err(ApiError::NonceUnknown) }
+    }
+
+    /// Finds the device, if it is known; whether the claim holds is not known yet.
+    ///
+    /// # Errors
+    /// That the store fails.
     pub(crate) async fn find(&self, state: &AppState) -> Result<Option<Device>, ApiError> {
-        if !state.nonces.redeem(&self.nonce, state.clock.now_ms()) {
-            return Err(ApiError::NonceUnknown);
-        }
         let device = self.device;
         state.store(move |store| store.device(device)).await
     }
@@ -73,7 +79,7 @@ impl Claim {
     /// As [`Claim::find`], of a device that has to be known.
     ///
     /// # Errors
-    /// [`ApiError::NonceUnknown`], [`ApiError::DeviceUnknown`], or that the store fails.
+    /// [`ApiError::DeviceUnknown`], or that the store fails.
     pub(crate) async fn device(&self, state: &AppState) -> Result<Device, ApiError> {
         self.find(state).await?.ok_or(ApiError::DeviceUnknown)
     }

@@ -47,7 +47,7 @@ async fn sync(State(state): State<AppState>, caller: Caller, request: Request) -
     let (claim, device, mut holding) = match known(&state, &parts).await {
         Ok(known) => known,
         Err(error) => {
-            incoming.drain().await;
+            refuse(&state, &parts, incoming, &error).await;
             return Err(counted(&state, caller, error));
         }
     };
@@ -89,6 +89,7 @@ async fn known(
 ) -> Result<(Claim, Option<Device>, Option<Holding>), ApiError> {
     let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
     let resumption = Resumption::of(&parts.headers)?;
+    claim.redeem(state)?;
     let device = claim.find(state).await?;
     let holding = match (resumption, &device) {
         (Some(resumption), Some(device)) => Some(Holding::begin(state, device, resumption).await?),
@@ -96,6 +97,21 @@ async fn known(
         _ => None,
     };
     Ok((claim, device, holding))
+}
+
+/// Takes in what is left of a request that is refused, so that the caller comes to read the answer. Where only
+/// its nonce is not known the bytes are kept: the device signs again and need not send them again.
+async fn refuse(state: &AppState, parts: &Parts, mut incoming: Incoming, error: &ApiError) {
+    let holding = match error {
+        ApiError::NonceUnknown => Holding::under_unknown_nonce(state, parts).await,
+        _ => None,
+    };
+    incoming.after(holding.as_ref().map_or(0, |holding| holding.before().len()));
+    while let Ok(Some(bytes)) = incoming.next().await {
+        if let Some(holding) = &holding {
+            holding.add(&bytes);
+        }
+    }
 }
 
 /// The frames that a request is answered with once it has proved itself.

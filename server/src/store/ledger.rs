@@ -2,7 +2,7 @@
 
 use ruhu_ledger::batch::{Anchor, BatchBody, BatchId};
 use ruhu_ledger::receipt::SignedReceipt;
-use ruhu_ledger::replay::{ReplayBatch, ReplayWriter};
+use ruhu_ledger::replay::{Previous, ReplayBatch, ReplayWriter};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::tree::Hash;
 use ruhu_survey::change::DocumentId;
@@ -78,6 +78,7 @@ pub trait LedgerStore: Send + Sync {
         &self,
         village: VillageId,
         replayed: &ReplayBatch,
+        previous: Previous,
         now_ms: i64,
         key: &SecretKey,
     ) -> Result<Result<Ingested, Rejection>, StoreError>;

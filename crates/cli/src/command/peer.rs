@@ -87,6 +87,9 @@ pub(super) fn tell_carried(carried: &Carried, output: &Output) {
     if carried.staged > 0 {
         output.say("ruhu_carried_staged", &[("staged", &carried.staged)]);
     }
+    if carried.not_built > 0 {
+        output.say("ruhu_carried_not_built", &[("count", &carried.not_built)]);
+    }
     if carried.set_aside > 0 {
         output.say("ruhu_sync_set_aside", &[("count", &carried.set_aside)]);
     }
@@ -97,5 +100,6 @@ pub(super) fn carried_json(carried: &Carried) -> Value {
         "batches": carried.batches, "received": carried.received, "staged": carried.staged,
         "receipts": carried.receipts, "receipts_of_others": carried.receipts_of_others,
         "decisions": carried.decisions, "keys": carried.keys, "set_aside": carried.set_aside,
+        "not_built": carried.not_built,
     })
 }

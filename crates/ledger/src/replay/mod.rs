@@ -82,6 +82,15 @@ pub struct ReplayBatch {
     pub spelling: Spelling,
 }
 
+/// Which batch is before one that came off a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Previous {
+    /// The one of its chain with the number before, among those that the receiver holds.
+    Held,
+    /// As the sender names it beside the piece; `None` for the first of a chain.
+    Named(Option<BatchId>),
+}
+
 /// A batch whose header and body were put together again. Its signature is not verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {

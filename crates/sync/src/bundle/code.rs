@@ -46,12 +46,18 @@ fn list(numbers: &[usize]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// How many texts a bundle takes.
+#[must_use]
+pub fn count(bundle: &[u8]) -> usize {
+    bundle.len().div_ceil(PIECE_BYTES_MAX).max(1)
+}
+
 /// Cuts a bundle into texts.
 ///
 /// # Errors
 /// [`CodeError::TooMany`].
 pub fn split(bundle: &[u8]) -> Result<Vec<String>, CodeError> {
-    let count = bundle.len().div_ceil(PIECE_BYTES_MAX).max(1);
+    let count = count(bundle);
     let many = || CodeError::TooMany(count);
     let total = u8::try_from(count).ok().filter(|_| count <= CODES_MAX).ok_or_else(many)?;
     let name = name(bundle);

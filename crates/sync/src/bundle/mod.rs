@@ -22,8 +22,10 @@ pub use seal::{SealError, begin, segment_frames};
 pub(crate) const HEADER_MAGIC: [u8; 8] = *b"\x89RUHU\r\n\x1a";
 /// What a segment begins with.
 pub(crate) const SEGMENT_MAGIC: [u8; 8] = *b"\x89segm\r\n\x1a";
-/// The version of the format.
-pub(crate) const VERSION: u8 = 1;
+/// The version of a part whose batches are whole.
+const VERSION_WHOLE: u8 = 1;
+/// The version of a part that may hold replay streams: a reader of version 1 is to say that it is too old.
+const VERSION_REPLAY: u8 = 2;
 /// The bytes of a header.
 pub const HEADER_BYTES: usize = 57;
 /// The bytes of a segment before its sealed ones: magic, number, length, nonce.
@@ -38,6 +40,8 @@ pub struct Header {
     pub village: VillageId,
     /// 16 random bytes of the file's first writer: a segment belongs to one file.
     pub file: [u8; 16],
+    /// Whether there may be replay streams in it.
+    pub replay: bool,
 }
 
 impl Header {
@@ -45,8 +49,9 @@ impl Header {
     #[must_use]
     pub fn to_bytes(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
+        let version = if self.replay { VERSION_REPLAY } else { VERSION_WHOLE };
         let parts: [&[u8]; 5] =
-            [&HEADER_MAGIC, &[VERSION], self.deployment.as_bytes(), self.village.as_bytes(), &self.file];
+            [&HEADER_MAGIC, &[version], self.deployment.as_bytes(), self.village.as_bytes(), &self.file];
         bytes.iter_mut().zip(parts.concat()).for_each(|(to, from)| *to = from);
         bytes
     }
@@ -59,13 +64,16 @@ impl Header {
         if magic != HEADER_MAGIC {
             return None;
         }
-        if version != VERSION {
-            return Some(Err(version));
-        }
+        let replay = match version {
+            VERSION_WHOLE => false,
+            VERSION_REPLAY => true,
+            other => return Some(Err(other)),
+        };
         Some(Ok(Self {
             deployment: DeploymentId::from_bytes(reader.array().ok()?),
             village: VillageId::from_bytes(reader.array().ok()?),
             file: reader.array().ok()?,
+            replay,
         }))
     }
 }

@@ -216,7 +216,11 @@ fn open_segment(
         .map_err(|_| DamageKind::Altered)?;
     let content = |why: &str| DamageKind::Content(why.to_owned());
     let body = inflate(&packed).ok_or_else(|| content("it does not inflate"))?;
-    decode_all::<PeerFrame>(&body).map_err(|error| DamageKind::Content(error.to_string()))
+    let frames = decode_all::<PeerFrame>(&body).map_err(|error| DamageKind::Content(error.to_string()))?;
+    if !header.replay && frames.iter().any(|frame| matches!(frame, PeerFrame::Replay(_))) {
+        return Err(content("a replay batch is in a part of version 1"));
+    }
+    Ok(frames)
 }
 
 /// One whole zstd frame and nothing after it, within the limit.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::key_bytes::KeyBytes;
-use crate::peer::{CarriedBatch, CarriedReceipt, HouseholdKeys, PeerFrame};
+use crate::peer::{CarriedBatch, CarriedReceipt, CarriedReplay, HouseholdKeys, PeerFrame};
 use crate::samples::{self, DEPLOYMENT, VILLAGE, batch_id, household};
 
 const KEY: [u8; 32] = [0x5c; 32];
-const HEADER: Header = Header { deployment: DEPLOYMENT, village: VILLAGE, file: [0xf1; 16] };
+const HEADER: Header = Header { deployment: DEPLOYMENT, village: VILLAGE, file: [0xf1; 16], replay: false };
+const REPLAY_HEADER: Header = Header { replay: true, ..HEADER };
 
 fn key_of(header: &Header) -> Option<[u8; 32]> {
     (header.village == VILLAGE && header.deployment == DEPLOYMENT).then_some(KEY)
@@ -135,10 +136,10 @@ fn a_missing_segment_is_counted() {
 #[test]
 fn a_part_of_a_newer_version_is_named_and_its_segments_are_left_alone() {
     let mut newer = begin(&HEADER);
-    newer[8] = 2;
+    newer[8] = 3;
     let bytes = [newer, segment(1, 1), file().0].concat();
     let contents = read(&bytes, key_of);
-    assert_eq!(contents.damage[0].kind, DamageKind::Version(2));
+    assert_eq!(contents.damage[0].kind, DamageKind::Version(3));
     assert_eq!(found(&contents).len(), 3);
 }
 
@@ -201,6 +202,41 @@ fn every_frame() -> Vec<PeerFrame> {
     ]
 }
 
+fn pieces() -> Vec<PeerFrame> {
+    let piece = |begins, previous, byte| {
+        PeerFrame::Replay(CarriedReplay { village: VILLAGE, begins, previous, piece: vec![byte; 20] })
+    };
+    vec![piece(true, None, 0x31), piece(false, Some(batch_id(0x32)), 0x33)]
+}
+
+#[test]
+fn replay_streams_are_in_parts_of_version_2_only() {
+    let file = |header: &Header| {
+        [
+            begin(header),
+            header.seal(&KEY, 1, [1; 24], &pieces()).unwrap(),
+            header.seal(&KEY, 2, [2; 24], &[batch(2)]).unwrap(),
+        ]
+        .concat()
+    };
+    let contents = read(&file(&REPLAY_HEADER), key_of);
+    assert!(contents.damage.is_empty() && contents.parts[0].header.replay);
+    assert_eq!(contents.parts[0].frames, [pieces(), vec![batch(2)]].concat());
+    let contents = read(&file(&HEADER), key_of);
+    assert!(matches!(contents.damage[0].kind, DamageKind::Content(_)), "{:?}", contents.damage);
+    assert_eq!(found(&contents), [&batch(2)]);
+    // The version is authenticated: nobody turns one into the other.
+    let mut turned = file(&REPLAY_HEADER);
+    turned[8] = 1;
+    assert!(found(&read(&turned, key_of)).is_empty());
+}
+
+#[test]
+fn a_batch_that_is_only_on_a_stream_still_lacks_in_the_file() {
+    let file = [begin(&REPLAY_HEADER), REPLAY_HEADER.seal(&KEY, 1, [1; 24], &pieces()).unwrap()].concat();
+    assert!(read(&file, key_of).holding(VILLAGE).batches.is_empty());
+}
+
 /// A failing test here means that files on sticks are no longer read: raise the version instead.
 #[test]
 fn a_file_is_as_it_always_was() {
@@ -208,4 +244,13 @@ fn a_file_is_as_it_always_was() {
     let bytes = [begin(&HEADER), HEADER.seal(&KEY, 1, [0x9c; 24], &every_frame()).unwrap()].concat();
     expect_test::expect_file![golden].assert_eq(&crate::golden::lines(&bytes));
     assert_eq!(read(&bytes, key_of).parts[0].frames, every_frame());
+}
+
+#[test]
+fn a_file_with_a_replay_stream_is_as_it_always_was() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/bundle_replay.ruhu.hex");
+    let sealed = REPLAY_HEADER.seal(&KEY, 1, [0x9c; 24], &pieces()).unwrap();
+    let bytes = [begin(&REPLAY_HEADER), sealed].concat();
+    expect_test::expect_file![golden].assert_eq(&crate::golden::lines(&bytes));
+    assert_eq!(read(&bytes, key_of).parts[0].frames, pieces());
 }

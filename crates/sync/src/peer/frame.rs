@@ -9,6 +9,7 @@ use ruhu_survey::codec::{CodecError, Reader, Writer};
 use ruhu_survey::id::{HouseholdId, VillageId};
 
 use super::holding::Holding;
+use super::replay::CarriedReplay;
 use crate::frame::{Frame, PayloadError, Shape};
 use crate::key_bytes::KeyBytes;
 use crate::limits::{
@@ -25,6 +26,7 @@ const BATCH: u8 = 0x65;
 const RECEIPT: u8 = 0x66;
 const DECISION: u8 = 0x67;
 const END: u8 = 0x68;
+const REPLAY: u8 = 0x69;
 
 /// A frame from one device to another. What is needed to verify something comes before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,9 @@ pub enum PeerFrame {
     Keys(HouseholdKeys),
     /// A batch.
     Batch(CarriedBatch),
+    /// A batch that the server has not received, without what its receiver can work out. Only in a bundle of
+    /// version 2.
+    Replay(CarriedReplay),
     /// The server's receipt for a batch that the other holds without one.
     Receipt(CarriedReceipt),
     /// What became of a change later on.
@@ -104,6 +109,7 @@ impl Frame for PeerFrame {
             RECEIPT => ("carried receipt", 64 + RECEIPT_BYTES_MAX),
             DECISION => ("decision", 64 + DECISION_BYTES_MAX),
             END => ("end", 0),
+            REPLAY => ("carried replay batch", 64 + BATCH_BYTES_MAX),
             _ => return None,
         };
         Some(Shape { name, bytes_max })
@@ -132,6 +138,10 @@ impl Frame for PeerFrame {
                 writer.varint(carried.sequence).bytes(&carried.batch);
                 writer.raw(&carried.receipt.as_ref().map(|receipt| receipt.to_bytes()).unwrap_or_default());
                 BATCH
+            }
+            Self::Replay(carried) => {
+                carried.write(&mut writer);
+                REPLAY
             }
             Self::Receipt(carried) => {
                 writer.varint(carried.sequence).raw(&carried.receipt.to_bytes());
@@ -167,6 +177,7 @@ impl Frame for PeerFrame {
             }),
             DECISION => Self::Decision(RelayedDecision::read(&mut reader)?),
             END => Self::End,
+            REPLAY => Self::Replay(CarriedReplay::read(&mut reader)?),
             _ => return Err(CodecError::Unknown("the tag of a peer's frame").into()),
         };
         reader.end()?;

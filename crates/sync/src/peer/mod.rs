@@ -6,10 +6,12 @@
 pub mod frame;
 pub mod holding;
 pub mod proof;
+pub mod replay;
 
 pub use frame::{CarriedBatch, CarriedReceipt, HouseholdKeys, PeerFrame};
 pub use holding::{Give, Holding, Item, to_give};
 pub use proof::{Bounds, PeerRefusal, PeerSide, Proof};
+pub use replay::{CarriedReplay, PieceReader, replay_writer};
 
 #[cfg(test)]
 mod tests;

@@ -43,11 +43,6 @@ impl Device {
         self.print(&["sync"])
     }
 
-    /// The folder of its store.
-    pub(crate) fn store(&self) -> &Path {
-        &self.store
-    }
-
     /// The households of the village.
     pub(crate) fn households(&self) -> anyhow::Result<Vec<Value>> {
         let listed = self.json(&["list", "--limit", "100000"])?;

@@ -36,10 +36,10 @@ pub(crate) struct Programs {
 
 /// Runs the demonstration.
 pub(crate) fn show(demo: &Demo) -> anyhow::Result<()> {
-    let programs = build(Profile::Debug)?;
+    let programs = build()?;
     let folder = fresh_folder()?;
     say("1", "建立服务器，导入慈利县区划和名册", "a server, the regions of Cili county, a roster");
-    let village = write_village(&folder, demo.households, 0)?;
+    let village = write_village(&folder, demo.households)?;
     let mut server = Server::set_up(&programs, &folder, &village)?;
     server.start()?;
     say("2", "三台设备凭一次性邀请绑定并首次同步", "three devices enrol and sync for the first time");
@@ -123,25 +123,10 @@ fn check_agreement(first: &Device, second: &Device, third: &Device, household: &
     first.print(&["show", household])
 }
 
-/// How the programs are built.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Profile {
-    Debug,
-    Release,
-}
-
-pub(crate) fn build(profile: Profile) -> anyhow::Result<Programs> {
+fn build() -> anyhow::Result<Programs> {
     println!("building ruhu and ruhu-server (the first time takes several minutes) …");
-    let mut command = cargo(&["build", "--locked", "--package", "ruhu-cli", "--package", "ruhu-server"]);
-    let folder = match profile {
-        Profile::Debug => "debug",
-        Profile::Release => {
-            command.arg("--release");
-            "release"
-        }
-    };
-    run(&mut command)?;
-    let target = target_folder()?.join(folder);
+    run(&mut cargo(&["build", "--locked", "--package", "ruhu-cli", "--package", "ruhu-server"]))?;
+    let target = target_folder()?.join("debug");
     Ok(Programs { server: target.join("ruhu-server"), device: target.join("ruhu") })
 }
 
@@ -153,7 +138,7 @@ fn target_folder() -> anyhow::Result<PathBuf> {
 }
 
 /// Each demonstration has a folder of its own, so none deletes another's data.
-pub(crate) fn fresh_folder() -> anyhow::Result<PathBuf> {
+fn fresh_folder() -> anyhow::Result<PathBuf> {
     let base = root().join("ruhu-demo");
     std::fs::create_dir_all(&base)?;
     for number in 1.. {
@@ -166,17 +151,13 @@ pub(crate) fn fresh_folder() -> anyhow::Result<PathBuf> {
     anyhow::bail!("there is no number left for a folder under {}", base.display())
 }
 
-/// Writes the regions, the roster and the answers of visits, and answers the village's code.
-pub(crate) fn write_village(
-    folder: &std::path::Path,
-    households: u32,
-    visits: u32,
-) -> anyhow::Result<String> {
+/// Writes the regions and the roster, and answers the village's code.
+fn write_village(folder: &std::path::Path, households: u32) -> anyhow::Result<String> {
     let mut writer = cargo(&["run", "--quiet", "--locked", "--package", "ruhu-sample", "--example"]);
     writer.args(["write_villages", "--"]).arg(folder).args([
         households.to_string(),
         "1".to_owned(),
-        visits.to_string(),
+        "0".to_owned(),
     ]);
     let written = output(&mut writer)?;
     let code = written.split_whitespace().next().context("no village was written")?;

@@ -56,16 +56,6 @@ impl Server {
         Ok(())
     }
 
-    /// Where it answers.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// The folder of its data.
-    pub(crate) fn data(&self) -> &Path {
-        &self.data
-    }
-
     /// The address that devices on this machine are told.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)

@@ -39,7 +39,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ruhu_ledger::batch::{Anchor, BatchId};
 use ruhu_ledger::receipt::SignedReceipt;
-use ruhu_ledger::replay::{ReplayBatch, ReplayWriter};
+use ruhu_ledger::replay::{Previous, ReplayBatch, ReplayWriter};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::tree::Hash;
 use ruhu_sqlite::{Key32, Migrations, Profile};
@@ -164,10 +164,11 @@ impl LedgerStore for SqliteStore {
         &self,
         village: VillageId,
         replayed: &ReplayBatch,
+        previous: Previous,
         now_ms: i64,
         key: &SecretKey,
     ) -> Result<Result<Ingested, Rejection>, StoreError> {
-        replay::ingest_replay(self, village, replayed, now_ms, key)
+        replay::ingest_replay(self, (village, previous), replayed, now_ms, key)
     }
 
     fn relay_replay(&self, sequence: u64, writer: &mut ReplayWriter) -> Result<Option<Vec<u8>>, StoreError> {

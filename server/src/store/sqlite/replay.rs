@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ruhu_ledger::batch::{Anchor, Batch, BatchId};
 use ruhu_ledger::receipt::SignedReceipt;
-use ruhu_ledger::replay::{NotReplayed, NotWritten, ReplayBatch, ReplayWriter};
+use ruhu_ledger::replay::{NotReplayed, NotWritten, Previous, ReplayBatch, ReplayWriter};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::{Change, ChangeHash, DocumentId};
@@ -87,12 +87,12 @@ impl Sender for SqlLibrary<'_> {
 /// is wanted raw.
 pub(super) fn ingest_replay(
     store: &SqliteStore,
-    village: VillageId,
+    (village, previous): (VillageId, Previous),
     replay: &ReplayBatch,
     now_ms: i64,
     key: &SecretKey,
 ) -> Result<Result<Ingested, Rejection>, StoreError> {
-    let batch = match store.read(|conn| put_together(conn, village, replay))? {
+    let batch = match store.read(|conn| put_together(conn, (village, previous), replay))? {
         Ok(batch) => batch,
         Err(why) => return Ok(Err(Rejection::new(why.code(), why))),
     };
@@ -107,20 +107,16 @@ pub(super) fn ingest_replay(
 
 fn put_together(
     conn: &Connection,
-    village: VillageId,
+    (village, previous): (VillageId, Previous),
     replay: &ReplayBatch,
 ) -> Result<Result<Batch, NotReplayed>, StoreError> {
-    let header = &replay.header;
-    let mut select = conn
-        .prepare_cached("SELECT id FROM batch WHERE village = ?1 AND device = ?2 AND number = ?3 LIMIT 2")?;
-    let before = to_sql(header.number.saturating_sub(1));
-    let previous = select
-        .query_map(params![village.as_bytes(), header.device.as_bytes(), before], |row| row.get(0))?
-        .collect::<Result<Vec<[u8; 32]>, _>>()?;
-    let previous = match previous.as_slice() {
-        [] => None,
-        [one] => Some(BatchId(*one)),
-        _ => return Ok(Err(NotReplayed::Previous(header.number))),
+    let previous = match previous {
+        Previous::Named(previous) => previous,
+        Previous::Held => match batches_before(conn, village, replay)?.as_slice() {
+            [] => None,
+            [one] => Some(BatchId(*one)),
+            _ => return Ok(Err(NotReplayed::Previous(replay.header.number))),
+        },
     };
     let deployment = present_epoch(conn)?.deployment;
     let pasts = Pasts::default();
@@ -128,6 +124,21 @@ fn put_together(
     let replayed = replay.replay(deployment, village, previous, &library);
     let replayed = library.checked(replayed)?;
     Ok(replayed.and_then(|replayed| replayed.pack().map_err(NotReplayed::Body)))
+}
+
+/// The batches of a chain that have the number before; several where it forked.
+fn batches_before(
+    conn: &Connection,
+    village: VillageId,
+    replay: &ReplayBatch,
+) -> Result<Vec<[u8; 32]>, StoreError> {
+    let header = &replay.header;
+    let mut select = conn
+        .prepare_cached("SELECT id FROM batch WHERE village = ?1 AND device = ?2 AND number = ?3 LIMIT 2")?;
+    let before = to_sql(header.number.saturating_sub(1));
+    let found =
+        select.query_map(params![village.as_bytes(), header.device.as_bytes(), before], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Writes a received batch onto an answer's stream, when its receiver can be expected to build it.
