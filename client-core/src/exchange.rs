@@ -109,8 +109,10 @@ impl Client {
                     if standing < STANDING_MAX {
                         continue;
                     }
-                    return Ok(Ok(response));
+                    TransportError::Unclear
                 }
+                // Nothing was left out of this request: an older answer, brought again.
+                Ok(response) if nothing_is_held(&response) => TransportError::Unclear,
                 Ok(response) if response.whole || response.status != 200 || is_enough(&response) => {
                     return Ok(Ok(response));
                 }
@@ -264,8 +266,12 @@ impl Client {
 
 /// Whether the answer to a rest says that it is of no use without the beginning.
 fn beginning_is_lost(response: &HttpResponse) -> bool {
-    let code = code(response);
-    matches!((response.status, code.as_deref()), (409, Some(NOT_HELD)) | (401, Some(SIGNATURE_INVALID)))
+    nothing_is_held(response)
+        || response.status == 401 && code(response).as_deref() == Some(SIGNATURE_INVALID)
+}
+
+fn nothing_is_held(response: &HttpResponse) -> bool {
+    response.status == 409 && code(response).as_deref() == Some(NOT_HELD)
 }
 
 /// Whether a refusal says that the nonce is not known.

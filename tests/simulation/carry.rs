@@ -56,16 +56,17 @@ impl World<'_> {
         let mut calls = self.nodes[one].begin_meeting(caller, PeerSide::Caller);
         let mut listens = self.nodes[other].begin_meeting(listener, PeerSide::Listener);
         for (index, (client, ended)) in [one, other].into_iter().zip(run_both(&mut calls, &mut listens)) {
-            let died = self.nodes[index].spare();
-            self.nodes[index].end_sync(client, &mut self.book);
-            self.note_meeting(index, died, ended);
-            if died {
+            if self.nodes[index].spare() {
+                drop(client);
                 self.dies_in_between(index);
+                continue;
             }
+            self.nodes[index].end_sync(client, &mut self.book);
+            self.note_meeting(index, ended);
         }
     }
 
-    fn note_meeting(&mut self, index: usize, died: bool, ended: Result<PeerReport, Error>) {
+    fn note_meeting(&mut self, index: usize, ended: Result<PeerReport, Error>) {
         let mut tally = self.net.tally.borrow_mut();
         tally.event(match &ended {
             Ok(report) if report.interrupted.is_none() => "meetings",
@@ -77,7 +78,6 @@ impl World<'_> {
         let excused = [
             matches!(ended, Ok(_) | Err(Error::Transport(_) | Error::Peer(_) | Error::PeerRefused(_))),
             matches!(ended, Err(Error::NoSharedVillage)),
-            died,
         ];
         if let (Err(error), false) = (ended, excused.contains(&true)) {
             self.book.violations.push(format!("node {index}: a meeting failed: {error:?}"));

@@ -65,7 +65,12 @@ fn main() -> ExitCode {
         outcome.tally.lines().iter().for_each(|line| println!("{line}"));
     }
     let started = now();
+    let mut told = 0;
     let done = campaign(&turns, (seed, weeks), plan, &mut |done| {
+        for (seed, violations) in done.bad.iter().skip(told) {
+            eprintln!("seed {seed}: {}", violations.join("; "));
+        }
+        told = done.bad.len();
         if done.worlds() % TOLD_EVERY == 0 {
             let (weeks, bad) = (done.tally.device_weeks, done.bad.len());
             eprintln!("{} worlds, {weeks} device-weeks, {bad} with violations", done.worlds());

@@ -23,6 +23,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         (0_usize..4_000).prop_map(Fault::CutsAfter),
         Just(Fault::IsDown),
         Just(Fault::ForgetsNonces),
+        Just(Fault::SaysThatNothingIsHeld),
         Just(Fault::IsAPortal),
         Just(Fault::SignsWithAnotherKey),
     ]

@@ -65,6 +65,18 @@ fn whatever_goes_wrong_with_resuming_the_request_is_sent_whole() {
 }
 
 #[test]
+fn an_answer_about_a_beginning_that_was_not_left_out_is_a_failing_link() {
+    let (report, last) = synced(&[Fault::SaysThatNothingIsHeld; 3]);
+    assert_eq!((report.resumed, report.requests, last), (0, 4, whole()));
+    let (report, last) = synced(&[
+        Fault::CutsTheRequestAfter(1_000),
+        Fault::SaysThatNothingIsHeld,
+        Fault::SaysThatNothingIsHeld,
+    ]);
+    assert_eq!((report.resumed, last), (1, whole()));
+}
+
+#[test]
 fn a_rest_is_signed_again_when_the_server_has_forgotten_its_nonces() {
     let (report, last) = synced(&[Fault::CutsTheRequestAfter(1_000), Fault::ForgetsNonces]);
     assert_eq!((report.resumed, last), (1, 0));

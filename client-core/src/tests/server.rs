@@ -66,6 +66,8 @@ pub(super) enum Fault {
     IsDown,
     /// Has forgotten every nonce.
     ForgetsNonces,
+    /// Says of whatever comes that its beginning is not held, as an answer that is brought again does.
+    SaysThatNothingIsHeld,
     /// Answers with a log-in page.
     IsAPortal,
     /// Answers with a log-in page when a nonce is asked for.
@@ -335,7 +337,8 @@ impl FakeServer {
     fn sync(&self, request: &HttpRequest, fault: Option<Fault>) -> HttpResponse {
         let fresh = [("ruhu-nonce", self.nonce())];
         self.state.lock().unwrap().last_body = request.body.len();
-        let Some(body) = self.whole_body(request, fault) else {
+        let body = self.whole_body(request, fault);
+        let Some(body) = body.filter(|_| !matches!(fault, Some(Fault::SaysThatNothingIsHeld))) else {
             return problem(409, "request_not_held", &fresh);
         };
         let checked = self.check(request, &body);
