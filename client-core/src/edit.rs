@@ -136,9 +136,10 @@ impl Client {
         members: &[NewMember],
     ) -> Result<HouseholdId, Error> {
         let id = HouseholdId::from_bytes(self.next_founded_id()?);
-        let key: Zeroizing<[u8; 64]> = Zeroizing::new(random(self.environment())?);
+        let seed: Zeroizing<[u8; 32]> = Zeroizing::new(random(self.environment())?);
+        let key = HouseholdKey::from_seed(&seed);
         self.author(village, |pen| {
-            village::found_key(pen.tx, village, id, &key)?;
+            village::found_key(pen.tx, village, id, key.as_bytes())?;
             let mut stored = document::load_or_make(pen.tx, village, id.into())?;
             let keys = Keys::load(pen.tx, village, id)?;
             let sealer = keys.as_ref().map(|keys| keys.sealer(village, id.into()));

@@ -14,7 +14,7 @@ use ruhu_survey::authorise::{Author, authorise};
 use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId, DocumentKind, parse};
 use ruhu_survey::gate::{self, Past, Refusal};
 use ruhu_survey::id::VillageId;
-use ruhu_survey::register::Register;
+use ruhu_survey::register::{Recent, Register};
 
 /// What the server answers to one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,8 +174,8 @@ pub struct HeldChange {
 /// A document as it is before the batch.
 #[derive(Debug, Clone, Default)]
 pub struct AtHand {
-    /// Its live values.
-    pub register: Register,
+    /// Its live values, and the way to them.
+    pub register: Recent,
     /// Its held changes, oldest first.
     pub held: Vec<HeldChange>,
 }
@@ -217,8 +217,12 @@ pub struct Plan {
     pub changes: Vec<Decided>,
     /// New verdicts of changes that were held before, in the order they were found.
     pub later: Vec<((u64, u32), Decided)>,
+    /// The changes of the batch that stand on nothing, by their place in it: what its documents are named by.
+    pub roots: Vec<usize>,
     /// The documents whose live values changed.
-    pub registers: BTreeMap<DocumentId, Register>,
+    pub registers: BTreeMap<DocumentId, Recent>,
+    /// The other documents at hand, as they were.
+    pub untouched: BTreeMap<DocumentId, Recent>,
 }
 
 /// Decides over every change of a batch, and over the held changes that it frees.
@@ -227,7 +231,8 @@ pub fn plan(incoming: &Incoming<'_>, documents: BTreeMap<DocumentId, AtHand>, sh
     let mut waiting = Vec::new();
     let mut plan = Plan::default();
     for (index, (document, bytes)) in incoming.changes.iter().enumerate() {
-        let decided = bench.first_judgement(incoming, *document, bytes);
+        let (decided, is_root) = bench.first_look(incoming, *document, bytes);
+        plan.roots.extend(is_root.then_some(index));
         if decided.standing == Standing::Held {
             let (origin, author) = (Origin::Now(index), incoming.author.clone());
             waiting.push(Waiting { origin, document: *document, author, bytes: bytes.clone() });
@@ -236,7 +241,7 @@ pub fn plan(incoming: &Incoming<'_>, documents: BTreeMap<DocumentId, AtHand>, sh
     }
     waiting.extend(bench.held_before());
     bench.release(waiting, &mut plan);
-    plan.registers = bench.touched_registers();
+    (plan.registers, plan.untouched) = bench.into_registers();
     plan
 }
 
@@ -284,6 +289,10 @@ impl Past for PastOf<'_> {
     fn contains(&self, hash: &ChangeHash) -> bool {
         *hash != self.judged && self.bench.standing(self.document, hash) == Some(Standing::Accepted)
     }
+
+    fn seen_by(&self, change: &Change) -> Option<Register> {
+        self.bench.documents.get(&self.document)?.register.seen_by(change)
+    }
 }
 
 impl<'a> Bench<'a> {
@@ -296,11 +305,24 @@ impl<'a> Bench<'a> {
         self.fresh.get(&(document, *hash)).copied().or_else(|| self.shelf.standing(document, hash))
     }
 
-    fn first_judgement(&mut self, incoming: &Incoming<'_>, document: DocumentId, bytes: &[u8]) -> Decided {
-        let (change, hash) = match parse(bytes) {
-            Ok(parsed) => parsed,
-            Err(malformed) => return refused(document, None, "malformed", malformed),
-        };
+    /// What is decided about the bytes of a change, and whether they are one that stands on nothing.
+    fn first_look(&mut self, incoming: &Incoming<'_>, document: DocumentId, bytes: &[u8]) -> (Decided, bool) {
+        match parse(bytes) {
+            Ok((change, hash)) => {
+                let is_root = change.dependencies.is_empty();
+                (self.first_judgement(incoming, document, change, hash), is_root)
+            }
+            Err(malformed) => (refused(document, None, "malformed", malformed), false),
+        }
+    }
+
+    fn first_judgement(
+        &mut self,
+        incoming: &Incoming<'_>,
+        document: DocumentId,
+        change: Change,
+        hash: ChangeHash,
+    ) -> Decided {
         if document.kind == DocumentKind::Village && document.id != *incoming.village.as_bytes() {
             return refused(document, Some(hash), "foreign_document", "the document is another village's");
         }
@@ -351,7 +373,7 @@ impl<'a> Bench<'a> {
         author: &Author,
     ) -> Result<Change, Box<Decided>> {
         let empty = Register::default();
-        let current = self.documents.get(&document).map_or(&empty, |at_hand| &at_hand.register);
+        let current = self.documents.get(&document).map_or(&empty, |at_hand| at_hand.register.register());
         let past = PastOf { bench: self, document, judged: hash };
         let admitted = gate::admit_parsed(change, hash, current, &past)
             .map_err(|refusal| Box::new(self.turned_away(document, hash, refusal)))?;
@@ -447,13 +469,13 @@ impl<'a> Bench<'a> {
         Some(decided)
     }
 
-    fn touched_registers(self) -> BTreeMap<DocumentId, Register> {
+    /// The registers of the documents that changed, and of those that did not.
+    fn into_registers(self) -> (BTreeMap<DocumentId, Recent>, BTreeMap<DocumentId, Recent>) {
         let Self { documents, touched, .. } = self;
         documents
             .into_iter()
-            .filter(|(document, _)| touched.contains(document))
             .map(|(document, at_hand)| (document, at_hand.register))
-            .collect()
+            .partition(|(document, _)| touched.contains(document))
     }
 }
 
@@ -630,7 +652,7 @@ mod tests {
         let document = DocumentId::from(HouseholdId::from_bytes([1; 16]));
         let mut register = Register::default();
         let (_, first, change) = written(&mut register, actor, "向家组");
-        let at_hand = AtHand { register: register.clone(), held: Vec::new() };
+        let at_hand = AtHand { register: register.clone().into(), held: Vec::new() };
         let (second, hash, _) = written(&mut register, actor, "田家组");
         let (third, ..) = written(&mut register, actor, "庹家组");
         let known = Known(BTreeMap::from([((document, first), (Standing::Accepted, change))]));
@@ -647,6 +669,6 @@ mod tests {
         assert_eq!(one.changes, other.changes);
         assert_eq!(one.changes[1].hash, Some(hash));
         assert!(one.changes.iter().all(|decided| decided.verdict == Verdict::Accepted));
-        assert_eq!(one.registers[&document], register);
+        assert_eq!(*one.registers[&document].register(), register);
     }
 }

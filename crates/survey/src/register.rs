@@ -4,10 +4,14 @@
 //! order, op id and value (`tests/oracle.rs`). It is a pure function of its changes, in whatever causal
 //! order they are applied. [`ChangeBuilder`] writes the next change onto one.
 
+mod recent;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+
+pub use recent::Recent;
 
 use crate::change::{ActorId, Change, ChangeHash, Encoded, OpId, Put, Value, encode};
 use crate::codec::{CodecError, Reader, Writer};
@@ -64,6 +68,12 @@ impl Register {
     #[must_use]
     pub fn change_count(&self) -> u64 {
         self.change_count
+    }
+
+    /// How many keys have values.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        self.keys.len()
     }
 
     /// The highest operation number, 0 in an empty document.

@@ -16,7 +16,14 @@ use crate::id::VillageId;
 /// The first byte of a sealed value.
 const VERSION: u8 = 1;
 
+/// What the second half of a key is grown with.
+const GROWN: &[u8] = b"ruhu/household-key/2";
+
 /// The key of one household's private values, 64 bytes: half authenticates, half encrypts.
+///
+/// Keys are made from a seed of 32 random bytes, which is their first half; the second is HMAC-SHA-256 of
+/// `ruhu/household-key/2` under it. So a key is 64 bytes wherever it is kept, and 32 where bytes are dear. Keys of
+/// 64 random bytes, as they were made before, are as good.
 #[derive(Clone, PartialEq, Eq, zeroize::ZeroizeOnDrop)]
 pub struct HouseholdKey([u8; 64]);
 
@@ -27,11 +34,35 @@ impl HouseholdKey {
         Self(bytes)
     }
 
+    /// The key that grows from a seed.
+    #[must_use]
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        let mut bytes = [0; 64];
+        let (first, second) = bytes.split_at_mut(32);
+        first.copy_from_slice(seed);
+        second.copy_from_slice(&grown(seed));
+        Self(bytes)
+    }
+
+    /// The seed that the key grows from; none when it was drawn as a whole.
+    #[must_use]
+    pub fn seed(&self) -> Option<&[u8; 32]> {
+        let (seed, second) = self.0.split_first_chunk::<32>()?;
+        (grown(seed) == *second).then_some(seed)
+    }
+
     /// The bytes, for wrapping and for handing to a device that is granted the village.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
+}
+
+fn grown(seed: &[u8; 32]) -> [u8; 32] {
+    // HMAC takes a key of any length.
+    let Ok(mut mac) = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(seed) else { return [0; 32] };
+    mac.update(GROWN);
+    mac.finalize().into_bytes().into()
 }
 
 impl std::fmt::Debug for HouseholdKey {
@@ -174,6 +205,17 @@ mod tests {
         let sealed = seal(&key(9), VILLAGE, document(), PATH, "439921197603150018");
         assert_eq!(sealed.len(), 18 + 17);
         assert_eq!(open(&key(9), VILLAGE, document(), PATH, &sealed).unwrap(), "439921197603150018");
+    }
+
+    #[test]
+    fn a_key_grows_from_its_seed_and_from_no_other() {
+        let grown = HouseholdKey::from_seed(&[9; 32]);
+        assert_eq!(grown.seed(), Some(&[9; 32]));
+        assert_eq!(HouseholdKey::from_bytes(*grown.as_bytes()).seed(), Some(&[9; 32]));
+        assert_eq!(key(9).seed(), None, "drawn as a whole");
+        let hex = data_encoding::HEXLOWER.encode(grown.as_bytes().split_at(32).1);
+        expect_test::expect!["656a6b68f503347f8d1887c411c5f2a3b6c1dfdf4097db1193b734b9649c4971"]
+            .assert_eq(&hex);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod authenticate;
 pub mod bundle;
 pub mod fingerprint;
+pub mod founded_keys;
 pub mod frame;
 pub mod key_bytes;
 pub mod limits;
@@ -33,6 +34,7 @@ mod samples;
 pub use ruhu_ledger::batch::BatchId;
 
 pub use fingerprint::Fingerprint;
+pub use founded_keys::FoundedKeys;
 pub use frame::{FrameReader, WireError, encode_all};
 pub use key_bytes::KeyBytes;
 pub use offer::Offer;

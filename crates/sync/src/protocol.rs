@@ -1,9 +1,12 @@
 //! Versions of the protocol, and what the two sides say when they do not understand each other.
 
 /// The version this program speaks.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 /// The oldest version this program still understands.
 pub const PROTOCOL_OLDEST: u16 = 2;
+
+/// The first version in which household keys come in short.
+pub const PROTOCOL_FOUNDED_KEYS: u16 = 3;
 
 /// [`Refused::code`] when the other side speaks a newer protocol than this one.
 pub const CODE_TOO_NEW: &str = "protocol_too_new";

@@ -11,6 +11,7 @@ use ruhu_ledger::watermark::SignedWatermark;
 use ruhu_survey::codec::{CodecError, Reader, Writer};
 use ruhu_survey::id::{DeviceId, EpochId, HouseholdId, VillageId};
 
+use crate::founded_keys::FoundedKeys;
 use crate::frame::{Frame, PayloadError, Shape};
 use crate::key_bytes::KeyBytes;
 use crate::limits::{
@@ -39,6 +40,7 @@ const VECTOR_WANTED: u8 = 0x50;
 const SUCCESSION: u8 = 0x51;
 const WATERMARK: u8 = 0x53;
 const FORK_TOLD: u8 = 0x54;
+const FOUNDED_KEYS: u8 = 0x55;
 
 /// A frame of a response: first a welcome (or one refusal and nothing else), last a bye.
 ///
@@ -61,6 +63,8 @@ pub enum ResponseFrame {
     Revocation(SignedRevocation),
     /// Keys of a village that the device may read.
     VillageKeys(VillageKeys),
+    /// The same in short, to a device that speaks protocol 3.
+    FoundedKeys(FoundedKeys),
     /// A batch that the device lacks.
     Relayed(Relayed),
     /// A batch that the device lacks, in the answer's replay stream.
@@ -235,6 +239,7 @@ impl Frame for ResponseFrame {
             CERTIFICATE => ("certificate", CERTIFICATE_BYTES_MAX),
             REVOCATION => ("revocation", REVOCATION_BYTES_MAX),
             VILLAGE_KEYS => ("village keys", 64 + KEYS_PER_FRAME * 80),
+            FOUNDED_KEYS => ("founded keys", 64 + KEYS_PER_FRAME * 96),
             RELAYED => ("relayed batch", 64 + BATCH_BYTES_MAX + RECEIPT_BYTES_MAX),
             RELAYED_REPLAY => ("relayed replay batch", 64 + BATCH_BYTES_MAX),
             DECISION => ("decision", 64 + DECISION_BYTES_MAX),
@@ -267,6 +272,7 @@ impl Frame for ResponseFrame {
             CERTIFICATE => Self::Certificate(SignedCertificate::from_bytes(reader.raw(payload.len())?)?),
             REVOCATION => Self::Revocation(SignedRevocation::from_bytes(reader.raw(payload.len())?)?),
             VILLAGE_KEYS => Self::VillageKeys(VillageKeys::read(&mut reader)?),
+            FOUNDED_KEYS => Self::FoundedKeys(FoundedKeys::read(&mut reader)?),
             RELAYED => Self::Relayed(Relayed::read(&mut reader)?),
             RELAYED_REPLAY => Self::Replay(RelayedReplay::read(&mut reader)?),
             DECISION => Self::Decision(RelayedDecision::read(&mut reader)?),
@@ -322,6 +328,10 @@ impl ResponseFrame {
                 REVOCATION
             }
             Self::VillageKeys(keys) => keys.write(writer),
+            Self::FoundedKeys(keys) => {
+                keys.write(writer);
+                FOUNDED_KEYS
+            }
             Self::Relayed(relayed) => relayed.write(writer),
             Self::Replay(relayed) => relayed.write(writer),
             Self::Decision(decision) => decision.write(writer),
@@ -430,10 +440,7 @@ impl BatchProblem {
 impl VillageKeys {
     fn write(&self, writer: &mut Writer) -> u8 {
         writer.raw(self.village.as_bytes()).varint(self.given);
-        match &self.search_key {
-            None => writer.u8(0),
-            Some(key) => writer.u8(1).raw(&key.0),
-        };
+        write_search_key(writer, self.search_key.as_ref());
         writer.varint(self.households.len() as u64);
         for (household, key) in &self.households {
             writer.raw(household.as_bytes()).raw(&key.0);
@@ -444,11 +451,7 @@ impl VillageKeys {
     fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
         let village = VillageId::from_bytes(reader.array()?);
         let given = reader.varint()?;
-        let search_key = match reader.u8()? {
-            0 => None,
-            1 => Some(KeyBytes(reader.array()?)),
-            _ => return Err(CodecError::Unknown("the presence of a search key").into()),
-        };
+        let search_key = read_search_key(reader)?;
         let mut households = BTreeMap::new();
         for _ in 0..reader.count("household keys", KEYS_PER_FRAME)? {
             let household = HouseholdId::from_bytes(reader.array()?);
@@ -458,6 +461,21 @@ impl VillageKeys {
             households.insert(household, KeyBytes(reader.array()?));
         }
         Ok(Self { village, given, search_key, households })
+    }
+}
+
+pub(crate) fn write_search_key(writer: &mut Writer, key: Option<&KeyBytes<32>>) {
+    match key {
+        None => writer.u8(0),
+        Some(key) => writer.u8(1).raw(&key.0),
+    };
+}
+
+pub(crate) fn read_search_key(reader: &mut Reader<'_>) -> Result<Option<KeyBytes<32>>, CodecError> {
+    match reader.u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(KeyBytes(reader.array()?))),
+        _ => Err(CodecError::Unknown("the presence of a search key")),
     }
 }
 

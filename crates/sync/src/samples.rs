@@ -14,13 +14,16 @@ use ruhu_ledger::statement::Signed;
 use ruhu_ledger::succession::{EpochLink, Succession};
 use ruhu_ledger::verdict::Verdict;
 use ruhu_ledger::watermark::{SignedWatermark, Watermark};
-use ruhu_survey::change::ChangeHash;
+use ruhu_survey::change::{ActorId, ChangeHash};
 use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
+use ruhu_survey::replay::founded_id;
 use ruhu_survey::role::Role;
+use ruhu_survey::sealed::HouseholdKey;
 
+use crate::founded_keys::FoundedKeys;
 use crate::key_bytes::KeyBytes;
 use crate::offer::Offer;
-use crate::protocol::{PROTOCOL_VERSION, Refused, Side};
+use crate::protocol::{PROTOCOL_OLDEST, Refused, Side};
 use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
 use crate::response::{
     BatchProblem, CheckpointFrame, ForkTold, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay,
@@ -136,7 +139,7 @@ pub(crate) fn watermark() -> SignedWatermark {
 
 pub(crate) fn hello() -> Hello {
     Hello {
-        protocol: PROTOCOL_VERSION,
+        protocol: PROTOCOL_OLDEST,
         deployment: DEPLOYMENT,
         device: device(1),
         schema: 1,
@@ -146,7 +149,7 @@ pub(crate) fn hello() -> Hello {
 }
 
 pub(crate) fn welcome() -> Welcome {
-    Welcome { protocol: PROTOCOL_VERSION, epoch: EPOCH, server_time_ms: MORNING_MS, schema: 1 }
+    Welcome { protocol: PROTOCOL_OLDEST, epoch: EPOCH, server_time_ms: MORNING_MS, schema: 1 }
 }
 
 pub(crate) fn done(village: VillageId, number: u64, more: bool) -> VillageDone {
@@ -195,6 +198,16 @@ pub(crate) fn request() -> Vec<(&'static str, RequestFrame)> {
     ]
 }
 
+/// One household by its founder with a key grown from a seed, one as before.
+fn founded_keys() -> FoundedKeys {
+    let founder = ActorId([0x61; 16]);
+    let founded = HouseholdId::from_bytes(founded_id(founder, 300));
+    let grown = KeyBytes(*HouseholdKey::from_seed(&[0x5d; 32]).as_bytes());
+    let households = BTreeMap::from([(founded, grown), (household(0x71), KeyBytes([0x5a; 64]))]);
+    let keys = VillageKeys { village: VILLAGE, given: 85, search_key: None, households };
+    FoundedKeys { keys, founders: BTreeMap::from([(founded, (founder, 300))]) }
+}
+
 /// Every frame of a response but the refusal by the name of its golden file, in an admitted order.
 pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
     use ResponseFrame as F;
@@ -222,6 +235,7 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
         ("revocation", F::Revocation(revocation())),
         ("village_keys_first", F::VillageKeys(first_keys)),
         ("village_keys", F::VillageKeys(keys)),
+        ("founded_keys", F::FoundedKeys(founded_keys())),
         ("relayed", F::Relayed(relayed)),
         (
             "relayed_replay",

@@ -1,4 +1,4 @@
--- schema version 8
+-- schema version 9
 
 CREATE TABLE access_token (
     hash       BLOB NOT NULL PRIMARY KEY,  -- SHA-256 of the token; the token itself is shown once and kept nowhere (令牌)
@@ -78,8 +78,6 @@ CREATE TABLE change (
     PRIMARY KEY (sequence, position)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX change_admitted ON change (village, kind, document, admitted, sequence, position) WHERE standing = 1;
-
 CREATE INDEX change_document ON change (village, kind, document, hash);
 
 CREATE INDEX change_unsettled ON change (village, kind, document, standing) WHERE standing IN (2, 3);
@@ -144,7 +142,7 @@ CREATE TABLE document (
     kind      INTEGER NOT NULL, -- document kind
     document  BLOB    NOT NULL, -- document id
     register  BLOB    NOT NULL, -- live operations per key at the heads
-    changes   INTEGER NOT NULL, -- accepted changes
+    changes   INTEGER NOT NULL, history BLOB, -- accepted changes
     UNIQUE (village, kind, document)
 ) STRICT;
 
@@ -183,20 +181,6 @@ CREATE TABLE feed (
 ) STRICT;
 
 CREATE INDEX feed_village ON feed (village, sequence);
-
-CREATE TABLE field_event (
-    village  BLOB    NOT NULL, -- village id
-    kind     INTEGER NOT NULL, -- document kind
-    document BLOB    NOT NULL, -- document id
-    counter  INTEGER NOT NULL, -- operation counter
-    actor    BLOB    NOT NULL, -- operation actor, 16 bytes
-    key      TEXT    NOT NULL, -- path key
-    position INTEGER NOT NULL, -- its place in the document's history, from 0
-    event    BLOB    NOT NULL, -- the whole event in canonical binary
-    PRIMARY KEY (village, kind, document, counter, actor)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX field_event_key ON field_event (village, kind, document, key, position);
 
 CREATE TABLE former_receipt (
     batch       BLOB    NOT NULL PRIMARY KEY, -- batch id

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use ruhu_ledger::batch::BatchId;
 use ruhu_ledger::certificate::SignedRevocation;
 use ruhu_ledger::replay::{ReplayWriter, StreamStart};
+use ruhu_survey::change::ActorId;
 use ruhu_survey::id::{DeviceId, HouseholdId, VillageId};
+use ruhu_survey::replay::founders;
 use ruhu_sync::answer::keys_start;
 use ruhu_sync::limits::{ANSWER_BYTES, KEYS_PER_FRAME};
+use ruhu_sync::protocol::PROTOCOL_FOUNDED_KEYS;
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{
     CheckpointFrame, ForkTold, Relayed, RelayedDecision, RelayedReplay, ResponseFrame, VillageDone,
     VillageKeys, Welcome,
 };
-use ruhu_sync::{ChainTip, KeyBytes, PROTOCOL_VERSION, Refused};
+use ruhu_sync::{ChainTip, FoundedKeys, KeyBytes, Refused};
 
 use super::intake::Part;
 use super::problem::ApiError;
@@ -60,7 +63,7 @@ pub(crate) fn answer(
         let refused = Refused { code: (*code).to_owned(), detail: detail.clone(), upgrade: None };
         return Ok(vec![ResponseFrame::Refused(refused)]);
     }
-    let mut answer = vec![welcome(store, now_ms)?];
+    let mut answer = vec![welcome(store, now_ms, hello.protocol)?];
     let successions = successions(store, &parts)?;
     let followed = !successions.is_empty();
     answer.extend(successions);
@@ -75,7 +78,7 @@ pub(crate) fn answer(
         let stream = stream(store, &device, &hello)?;
         let mut given = Given { left: ANSWER_BYTES_MAX, stream, ..Given::default() };
         for part in parts {
-            give(store, keys, now_ms, part, &mut given, &mut answer)?;
+            give(store, keys, now_ms, &hello, part, &mut given, &mut answer)?;
         }
         answer.extend(forks);
         // Before the checkpoint: an answer cut between the two must not pass for one that told it.
@@ -86,9 +89,10 @@ pub(crate) fn answer(
     Ok(answer)
 }
 
-pub(super) fn welcome(store: &dyn Store, now_ms: i64) -> Result<ResponseFrame, StoreError> {
+/// A welcome in a version of the protocol that the device understands.
+pub(super) fn welcome(store: &dyn Store, now_ms: i64, protocol: u16) -> Result<ResponseFrame, StoreError> {
     Ok(ResponseFrame::Welcome(Welcome {
-        protocol: PROTOCOL_VERSION,
+        protocol,
         epoch: store.deployment()?.epoch,
         server_time_ms: now_ms,
         schema: DOCUMENT_SCHEMA,
@@ -189,13 +193,14 @@ fn give(
     store: &dyn Store,
     keys: &ServerKeys,
     now_ms: i64,
+    hello: &Hello,
     part: Part,
     given: &mut Given,
     answer: &mut Vec<ResponseFrame>,
 ) -> Result<(), ApiError> {
     let Part { query, sent, keys: offered } = part;
     let village = query.village;
-    let new_keys = new_keys(store, keys, &query, &offered)?;
+    let new_keys = new_keys(store, keys, hello, &query, &offered)?;
     let asked = Asked {
         village,
         cursor: query.cursor,
@@ -288,6 +293,7 @@ pub(super) fn entry_frame(
 fn new_keys(
     store: &dyn Store,
     keys: &ServerKeys,
+    hello: &Hello,
     query: &VillageQuery,
     offered: &[HouseholdKeyFrame],
 ) -> Result<Vec<ResponseFrame>, ApiError> {
@@ -302,6 +308,8 @@ fn new_keys(
         _ => None,
     };
     let new = store.household_keys_after(village, after)?;
+    let short = hello.protocol >= PROTOCOL_FOUNDED_KEYS;
+    let founders = if short { founders_of(store, village, &new)? } else { BTreeMap::new() };
     let mut frames = Vec::new();
     let mut chunks = new.chunks(KEYS_PER_FRAME);
     // A village without households has a search key all the same: number 1.
@@ -310,12 +318,32 @@ fn new_keys(
         let given = chunk.last().map_or(1, |key| key.number);
         let households = opened(keys, village, chunk, offered)?;
         let search_key = search_key.take();
-        frames.push(ResponseFrame::VillageKeys(VillageKeys { village, given, search_key, households }));
+        let given_now = VillageKeys { village, given, search_key, households };
+        let founders = given_now.households.keys().filter_map(|id| Some((*id, *founders.get(id)?))).collect();
+        frames.push(match short {
+            true => ResponseFrame::FoundedKeys(FoundedKeys { keys: given_now, founders }),
+            false => ResponseFrame::VillageKeys(given_now),
+        });
         match chunks.next() {
             Some(next) => chunk = next,
             None => return Ok(frames),
         }
     }
+}
+
+/// Who founded the households whose keys are given, as far as their ids tell.
+fn founders_of(
+    store: &dyn Store,
+    village: VillageId,
+    new: &[NumberedKey],
+) -> Result<BTreeMap<HouseholdId, (ActorId, u64)>, StoreError> {
+    let mut first = Vec::new();
+    for NumberedKey { household, .. } in new {
+        let actor = store.founding_actor(village, (*household).into())?;
+        first.extend(actor.map(|actor| (*household.as_bytes(), actor)));
+    }
+    let founded = founders(first).into_iter();
+    Ok(founded.map(|(id, founder)| (HouseholdId::from_bytes(id), founder)).collect())
 }
 
 /// Keys as they are given, without those that were offered just so.

@@ -11,6 +11,7 @@ use ruhu_ledger::certificate::CertificateKind;
 use ruhu_survey::change::{ChangeHash, DocumentId};
 use ruhu_survey::id::{HouseholdId, VillageId};
 use ruhu_sync::limits::SNAPSHOT_ANSWER_BYTES;
+use ruhu_sync::protocol::PROTOCOL_OLDEST;
 use ruhu_sync::reconcile::{Item, symbols};
 use ruhu_sync::repair::{RepairQuestion, SymbolsAnswer};
 use ruhu_sync::response::VillageDone;
@@ -168,7 +169,7 @@ fn frames_of(
 ) -> Result<Vec<ResponseFrame>, StoreError> {
     settle_belt(store, now_ms, &keys.signing)?;
     let relay = store.relay_documents(village, documents, after, ANSWER_BYTES_MAX)?;
-    let mut frames = vec![welcome(store, now_ms)?];
+    let mut frames = vec![welcome(store, now_ms, PROTOCOL_OLDEST)?];
     frames.extend(relay.certificates.into_iter().map(ResponseFrame::Certificate));
     frames.extend(relay.revocations.into_iter().map(ResponseFrame::Revocation));
     for entry in relay.entries {

@@ -15,7 +15,7 @@ use ruhu_survey::id::{DeploymentId, HouseholdId};
 use ruhu_sync::frame::encode;
 use ruhu_sync::request::{Hello, HouseholdKeyFrame};
 use ruhu_sync::response::{CheckpointFrame, ProblemOutcome, VillageDone};
-use ruhu_sync::{KeyBytes, PROTOCOL_VERSION, RequestFrame, ResponseFrame, Side, encode_all};
+use ruhu_sync::{FoundedKeys, KeyBytes, PROTOCOL_VERSION, RequestFrame, ResponseFrame, Side, encode_all};
 
 use super::fixture::{Answer, Fixture, batch, config, hello, signed, village};
 use crate::store::LedgerStore as _;
@@ -103,7 +103,7 @@ async fn a_device_learns_who_wrote_and_with_which_keys_before_it_is_given_a_batc
         &|frame| matches!(frame, ResponseFrame::Certificate(signed) if signed.statement.device() == writer.device()),
     );
     let keys = place(&|frame| match frame {
-        ResponseFrame::VillageKeys(keys) => {
+        ResponseFrame::FoundedKeys(FoundedKeys { keys, .. }) => {
             keys.search_key == Some(KeyBytes([5; 32]))
                 && keys.households.get(&key.household) == Some(&key.key)
         }

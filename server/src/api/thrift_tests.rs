@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
 use ruhu_survey::id::{EpochId, HouseholdId};
+use ruhu_sync::protocol::PROTOCOL_OLDEST;
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{VillageDone, VillageKeys};
 use ruhu_sync::{Cursor, KeyBytes, RequestFrame, ResponseFrame, encode_all};
@@ -37,7 +38,7 @@ impl Held {
         let mut more = false;
         for frame in answer.frames() {
             match frame {
-                ResponseFrame::VillageKeys(keys) => self.keys_given = keys.given,
+                ResponseFrame::FoundedKeys(founded) => self.keys_given = founded.keys.given,
                 ResponseFrame::VillageDone(done) => (self.cursor, more) = (Some(done.cursor), done.more),
                 ResponseFrame::Checkpoint(frame) => {
                     let key = NoteKey::of_log(DEPLOYMENT, fixture.keys.signing.public());
@@ -61,7 +62,7 @@ fn key(index: u8) -> HouseholdKeyFrame {
 
 fn keys(answer: &Answer) -> Vec<VillageKeys> {
     let keys = |frame| match frame {
-        ResponseFrame::VillageKeys(keys) => Some(keys),
+        ResponseFrame::FoundedKeys(founded) => Some(founded.keys),
         _ => None,
     };
     answer.frames().into_iter().filter_map(keys).collect()
@@ -162,11 +163,26 @@ async fn a_cursor_that_means_nothing_here_is_asked_to_come_again_with_the_whole_
         let told = |frame: &ResponseFrame| {
             matches!(
                 frame,
-                ResponseFrame::Relayed(_) | ResponseFrame::VillageKeys(_) | ResponseFrame::VillageDone(_)
+                ResponseFrame::Relayed(_) | ResponseFrame::FoundedKeys(_) | ResponseFrame::VillageDone(_)
             )
         };
         assert!(!frames.iter().any(told), "{frames:?}");
     }
+}
+
+#[tokio::test]
+async fn a_device_of_protocol_2_is_given_keys_in_the_form_that_it_knows() {
+    let fixture = Fixture::new();
+    let reader = fixture.world().tablet(11);
+    kept(&fixture, 1);
+    let mut request = Held::default().request(&reader);
+    if let Some(RequestFrame::Hello(hello)) = request.first_mut() {
+        hello.protocol = PROTOCOL_OLDEST;
+    }
+    let frames = fixture.sync(&reader, &request).await.frames();
+    assert!(matches!(&frames[0], ResponseFrame::Welcome(welcome) if welcome.protocol == PROTOCOL_OLDEST));
+    let given = |frame: &ResponseFrame| matches!(frame, ResponseFrame::VillageKeys(keys) if keys.households.len() == 1);
+    assert!(frames.iter().any(given), "{frames:?}");
 }
 
 #[tokio::test]

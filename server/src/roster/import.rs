@@ -9,6 +9,7 @@ use ruhu_survey::change::{ActorId, DocumentId, Value};
 use ruhu_survey::field_table::InputError;
 use ruhu_survey::id::{HouseholdId, UserId};
 use ruhu_survey::register::Register;
+use ruhu_survey::replay::founded_id;
 use ruhu_survey::sealed::{HouseholdKey, SearchKey};
 
 use super::columns;
@@ -161,6 +162,8 @@ struct Planning<'a> {
     known: BTreeMap<String, RosterHousehold>,
     keys: BTreeMap<HouseholdId, Vec<u8>>,
     openings: [[u8; 8]; 2],
+    /// How many households it has founded.
+    founded: u64,
     now_ms: i64,
     counts: Counts,
     households: Vec<Planned>,
@@ -176,6 +179,7 @@ impl<'a> Planning<'a> {
             known: import.store.roster(village, import.roster)?,
             keys: import.store.household_keys(village)?.into_iter().collect(),
             openings: [random()?, random()?],
+            founded: 0,
             now_ms: import.clock.now_ms(),
             counts: Counts::default(),
             households: Vec::new(),
@@ -183,11 +187,11 @@ impl<'a> Planning<'a> {
     }
 
     fn household(&mut self, number: &str, read: &Household) -> Result<(), RosterError> {
-        let known = self.known.get(number);
-        let household = match known {
+        let household = match self.known.get(number) {
             Some(known) => known.household,
-            None => HouseholdId::v7(u64::try_from(self.now_ms).unwrap_or(0), random()?),
+            None => self.found(),
         };
+        let known = self.known.get(number);
         let (key, new_key) = self.key_of(household)?;
         let current = match known {
             Some(_) => self.import.store.register(self.import.village.id, household.into())?,
@@ -204,6 +208,15 @@ impl<'a> Planning<'a> {
             self.households.push(Planned { number: number.to_owned(), household, new_key, merged });
         }
         Ok(())
+    }
+
+    /// The id of the next household that this import founds; it costs nothing on the wire.
+    fn found(&mut self) -> HouseholdId {
+        let [roster, _] = self.openings;
+        let actor = ActorId::derive(self.import.keys.device.public().device_id(), roster);
+        let id = founded_id(actor, self.founded);
+        self.founded = self.founded.saturating_add(1);
+        HouseholdId::from_bytes(id)
     }
 
     fn count(&mut self, is_new: bool, read: &Household, merged: &Merged) {
@@ -229,9 +242,9 @@ impl<'a> Planning<'a> {
             let key = self.import.keys.unwrap::<64>(used_for, wrapped)?;
             return Ok((HouseholdKey::from_bytes(*key), None));
         }
-        let key = random::<64>()?;
-        let wrapped = self.import.keys.wrap(used_for, &key)?;
-        Ok((HouseholdKey::from_bytes(key), Some(wrapped)))
+        let key = HouseholdKey::from_seed(&random()?);
+        let wrapped = self.import.keys.wrap(used_for, key.as_bytes())?;
+        Ok((key, Some(wrapped)))
     }
 
     fn ink(&self) -> Ink<'_> {

@@ -5,7 +5,7 @@ use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::replay::{Previous, ReplayBatch, ReplayWriter};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::tree::Hash;
-use ruhu_survey::change::DocumentId;
+use ruhu_survey::change::{ActorId, DocumentId};
 use ruhu_survey::id::{DeviceId, UserId, VillageId};
 use ruhu_survey::register::Register;
 use ruhu_sync::resume::RequestId;
@@ -122,6 +122,10 @@ pub trait LedgerStore: Send + Sync {
 
     /// The live values of a document at its heads, for whoever writes the next change.
     fn register(&self, village: VillageId, document: DocumentId) -> Result<Register, StoreError>;
+
+    /// The actor of the first change of a document, of those that are accepted.
+    fn founding_actor(&self, village: VillageId, document: DocumentId)
+    -> Result<Option<ActorId>, StoreError>;
 
     /// The end of the longest branch of a device's chain in a village.
     fn tip(&self, village: VillageId, device: DeviceId) -> Result<Option<Tip>, StoreError>;

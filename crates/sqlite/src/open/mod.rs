@@ -45,6 +45,16 @@ impl Profile {
         }
     }
 
+    /// Pages of the write-ahead log after which they are moved into the file. The same pages are written again and
+    /// again where many devices send; moving them seldom writes each once. The log is then as long as
+    /// `journal_size_limit`.
+    const fn checkpoint_pages(self) -> u32 {
+        match self {
+            Self::Device | Self::Browser => 1_000,
+            Self::Server => 4_000,
+        }
+    }
+
     /// Where a transaction is kept until it is whole. With a write-ahead log a long reader never blocks the save
     /// button, and a commit is one append and one sync. The log needs shared memory, which a browser's private file
     /// system does not have; `TRUNCATE` is as durable there, with one connection.
@@ -146,6 +156,8 @@ fn settings(connection: &Connection, profile: Profile) -> Result<(), OpenError> 
         ",
     )?;
     connection.pragma_update(None, "cache_size", -i64::from(profile.cache_kib()))?;
+    // Answers with the value.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", profile.checkpoint_pages(), |_| Ok(()))?;
     // A misspelt column in double quotes is an error, not a string.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;

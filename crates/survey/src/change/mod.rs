@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use encode::{Encoded, encode};
-pub use parse::{Malformed, parse};
+pub use parse::{Malformed, actor_of, parse};
 
 use crate::id::{CheckId, DeviceId, HouseholdId, IssueId, VillageId};
 

@@ -118,7 +118,18 @@ pub fn parse(bytes: &[u8]) -> Result<(Change, ChangeHash), Malformed> {
     if again.bytes == bytes { Ok((change, again.hash)) } else { Err(Malformed::NotCanonical) }
 }
 
-fn read(bytes: &[u8]) -> Result<Change, Malformed> {
+/// The actor of a change that went through [`parse`] before, without reading the rest of it.
+///
+/// # Errors
+/// [`Malformed`] when the bytes do not begin as a change does.
+pub fn actor_of(bytes: &[u8]) -> Result<ActorId, Malformed> {
+    let mut body = open(bytes)?;
+    read_dependencies(&mut body)?;
+    read_actor(&mut body)
+}
+
+/// What is in the one chunk of these bytes.
+fn open(bytes: &[u8]) -> Result<Reader<'_>, Malformed> {
     limit("a change", bytes.len(), CHANGE_BYTES_MAX)?;
     let mut reader = Reader::new(bytes);
     if reader.array()? != MAGIC {
@@ -130,8 +141,13 @@ fn read(bytes: &[u8]) -> Result<Change, Malformed> {
         other => return Err(Malformed::ChunkType(other)),
     }
     let length = reader.count("a change", CHANGE_BYTES_MAX)?;
-    let mut body = Reader::new(reader.raw(length)?);
+    let body = reader.raw(length)?;
     reader.end()?;
+    Ok(Reader::new(body))
+}
+
+fn read(bytes: &[u8]) -> Result<Change, Malformed> {
+    let mut body = open(bytes)?;
     let dependencies = read_dependencies(&mut body)?;
     let actor = read_actor(&mut body)?;
     let sequence = read_ordinal(&mut body, "the sequence number", CHANGES_PER_DOCUMENT_MAX as u64)?;

@@ -23,6 +23,8 @@ pub use spell::{NotSpelled, Sender, spell};
 pub use tables::Tables;
 pub use template::Text;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::change::{ActorId, DocumentId, DocumentKind};
 use crate::id::DeviceId;
 
@@ -163,6 +165,28 @@ pub fn founded_id(actor: ActorId, number: u64) -> [u8; 16] {
     uuid::Builder::from_custom_bytes(id).into_uuid().into_bytes()
 }
 
+/// The founder and the number of those of `documents`, each with the actor of its first change, whose ids derive so
+/// ([`founded_id`]).
+///
+/// Of each actor the numbers below 16 for each of its documents here, and 256 more, are tried: it founded others,
+/// which are not here.
+#[must_use]
+pub fn founders(
+    documents: impl IntoIterator<Item = ([u8; 16], ActorId)>,
+) -> BTreeMap<[u8; 16], (ActorId, u64)> {
+    let mut by_actor: BTreeMap<ActorId, BTreeSet<[u8; 16]>> = BTreeMap::new();
+    for (document, actor) in documents {
+        by_actor.entry(actor).or_default().insert(document);
+    }
+    let mut found = BTreeMap::new();
+    for (actor, documents) in by_actor {
+        let tried = (documents.len() as u64).saturating_mul(16).saturating_add(256);
+        let founded = (0..tried).map(|number| (founded_id(actor, number), (actor, number)));
+        found.extend(founded.filter(|(id, _)| documents.contains(id)));
+    }
+    found
+}
+
 impl Spelling {
     /// The actors that the openings stand for.
     fn actors(&self) -> Vec<ActorId> {
@@ -190,4 +214,25 @@ const fn zigzag(step: i64) -> u64 {
 /// What [`zigzag`] was given.
 const fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_founded_document_is_told_by_its_founder_and_number() {
+        let (one, other) = (ActorId([1; 16]), ActorId([2; 16]));
+        let documents = [
+            (founded_id(one, 3), one),
+            (founded_id(other, 271), other),
+            (founded_id(other, 5_000), other),
+            (founded_id(one, 4), other),
+            ([9; 16], one),
+        ];
+        let found = founders(documents);
+        assert_eq!(found.get(&documents[0].0), Some(&(one, 3)));
+        assert_eq!(found.get(&documents[1].0), Some(&(other, 271)));
+        assert_eq!(found.len(), 2, "a number too high, somebody else's, and a random one are not told");
+    }
 }

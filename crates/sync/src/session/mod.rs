@@ -426,6 +426,7 @@ fn commit(frame: ResponseFrame) -> Option<Commit> {
         ResponseFrame::Certificate(certificate) => Commit::Certificate(certificate),
         ResponseFrame::Revocation(revocation) => Commit::Revocation(revocation),
         ResponseFrame::VillageKeys(keys) => Commit::Keys(keys),
+        ResponseFrame::FoundedKeys(founded) => Commit::Keys(founded.keys),
         ResponseFrame::Relayed(relayed) => Commit::Relayed(relayed),
         ResponseFrame::Replay(relayed) => Commit::Replay(relayed),
         ResponseFrame::Decision(decision) => Commit::Decision(decision),

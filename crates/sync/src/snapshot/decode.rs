@@ -13,10 +13,11 @@ use ruhu_survey::gate::register_at;
 use ruhu_survey::id::{DeviceId, HouseholdId, UserId};
 use ruhu_survey::limits::{CHANGES_PER_DOCUMENT_MAX, DEPENDENCIES_MAX, KEY_BYTES_MAX, OPS_MAX};
 use ruhu_survey::register::{ChangeBuilder, Register};
+use ruhu_survey::replay::founded_id;
 
 use super::SnapshotError;
 use super::content::{BatchLine, ChangeLine, Content, DocumentPart, LeftOut};
-use super::encode::{Last, VERSION, encode, signed};
+use super::encode::{Last, VERSION, VERSION_OLDEST, encode, signed};
 use super::key::{Named, has_id, key_of, read_value, unzigzag};
 use crate::limits::{
     CERTIFICATE_BYTES_MAX, REVOCATION_BYTES_MAX, SNAPSHOT_BATCHES_MAX, SNAPSHOT_CREDENTIALS_MAX,
@@ -26,6 +27,7 @@ use crate::state::DocumentToken;
 
 /// The columns of the content, and what was read so far.
 struct Decoder<'a> {
+    version: u8,
     batches: Reader<'a>,
     changes: Reader<'a>,
     puts: Reader<'a>,
@@ -41,14 +43,14 @@ struct Decoder<'a> {
     last: Last,
 }
 
-/// The content of these bytes, refusing every form but the one that [`encode`] writes.
+/// The content of these bytes, refusing every form but the one that [`encode`] writes in their version.
 ///
 /// # Errors
 /// [`SnapshotError`] saying what is wrong.
 pub(super) fn decode(bytes: &[u8]) -> Result<Content, SnapshotError> {
     let mut reader = Reader::new(bytes);
     let version = reader.u8()?;
-    if version != VERSION {
+    if !(VERSION_OLDEST..=VERSION).contains(&version) {
         return Err(SnapshotError::Version(version));
     }
     let count = reader.count("certificates", SNAPSHOT_CREDENTIALS_MAX)?;
@@ -65,7 +67,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Content, SnapshotError> {
         )?)
     });
     let revocations = revocations.collect::<Result<Vec<_>, _>>()?;
-    let mut decoder = Decoder::open(&mut reader)?;
+    let mut decoder = Decoder::open(&mut reader, version)?;
     let batches = decoder.all_batches()?;
     let documents = decoder.all_documents(batches.len())?;
     let left_out = read_left_out(&mut reader)?;
@@ -73,7 +75,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Content, SnapshotError> {
     let content = Content { certificates, revocations, batches, documents, left_out };
     check_order(&content)?;
     // What is signed has one form: every other is somebody's experiment.
-    if encode(&content)? == bytes { Ok(content) } else { Err(SnapshotError::NotCanonical) }
+    if encode(&content, version)? == bytes { Ok(content) } else { Err(SnapshotError::NotCanonical) }
 }
 
 fn read_left_out(reader: &mut Reader<'_>) -> Result<Vec<LeftOut>, SnapshotError> {
@@ -100,7 +102,7 @@ fn check_order(content: &Content) -> Result<(), SnapshotError> {
 }
 
 impl<'a> Decoder<'a> {
-    fn open(reader: &mut Reader<'a>) -> Result<Self, SnapshotError> {
+    fn open(reader: &mut Reader<'a>, version: u8) -> Result<Self, SnapshotError> {
         let column = |reader: &mut Reader<'a>| reader.bytes("column", usize::MAX).map(Reader::new);
         let (batches, changes, puts) = (column(reader)?, column(reader)?, column(reader)?);
         let (ids, apart) = (column(reader)?, column(reader)?);
@@ -112,6 +114,7 @@ impl<'a> Decoder<'a> {
         let (openings, chains) = (BTreeMap::new(), BTreeMap::new());
         let last = Last::default();
         Ok(Self {
+            version,
             batches,
             changes,
             puts,
@@ -237,14 +240,20 @@ impl<'a> Decoder<'a> {
         let kind = DocumentKind::from_code(self.changes.u8()?).ok_or(CodecError::Unknown("document kind"))?;
         let accepted = self.changes.count("changes of a document", CHANGES_PER_DOCUMENT_MAX)?;
         let apart = self.changes.count("changes kept apart", SNAPSHOT_BATCHES_MAX)?;
-        let id = DocumentId { kind, id: self.random.array()? };
+        let founded = if self.version == VERSION_OLDEST { 0 } else { self.changes.varint()? };
+        let written = if founded == 0 { self.random.array()? } else { [0; 16] };
         let mut history = History::default();
         let mut named = Named::default();
+        let id = DocumentId { kind, id: written };
         let mut part = DocumentPart { id, accepted: Vec::new(), apart: Vec::new() };
         for _ in 0..accepted {
             let (batch, position) = self.place(batches)?;
             let bytes = self.accepted(&mut history, &mut named)?;
             part.accepted.push(ChangeLine { bytes, batch, position });
+        }
+        if let Some(number) = founded.checked_sub(1) {
+            let founder = history.founder.ok_or(CodecError::Unknown("founder"))?;
+            part.id.id = founded_id(founder, number);
         }
         for _ in 0..apart {
             let (batch, position) = self.place(batches)?;
@@ -287,9 +296,11 @@ impl<'a> Decoder<'a> {
                 true => Some(named.read(&mut self.ids, builder.next_op())?),
                 false => None,
             };
-            builder.put(key_of(template, id.as_deref()), read_value(values, named)?);
+            let random = (self.version > VERSION_OLDEST).then_some(&mut self.random);
+            builder.put(key_of(template, id.as_deref()), read_value(values, random, named)?);
         }
         let (change, encoded) = builder.finish().ok_or(CodecError::Short)?;
+        history.founder.get_or_insert(actor);
         history.register.apply(&change, encoded.hash);
         history.order.push(encoded.hash);
         history.changes.insert(encoded.hash, Arc::new(change));
@@ -309,6 +320,8 @@ impl<'a> Decoder<'a> {
 /// The accepted changes of one document so far.
 #[derive(Default)]
 struct History {
+    /// The actor of the first change.
+    founder: Option<ActorId>,
     register: Register,
     order: Vec<ChangeHash>,
     changes: BTreeMap<ChangeHash, Arc<Change>>,

@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 
 use ruhu_ledger::batch::BatchId;
-use ruhu_survey::change::{ActorId, Change, ChangeHash, parse};
+use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId, parse};
 use ruhu_survey::codec::Writer;
 use ruhu_survey::id::{DeviceId, UserId};
 use ruhu_survey::register::Register;
+use ruhu_survey::replay::founders;
 
 use super::SnapshotError;
 use super::content::{BatchLine, ChangeLine, Content, DocumentPart};
 use super::key::{Named, has_id, id_of, template_of, write_value, zigzag};
 
-/// The version of the content's format.
-pub(super) const VERSION: u8 = 1;
+/// The version of the content's format that is written.
+pub(super) const VERSION: u8 = 2;
+/// The oldest version that is read.
+pub(super) const VERSION_OLDEST: u8 = 1;
 
 /// Everything accepted so far that the next items refer to.
 #[derive(Default)]
 struct Encoder {
+    version: u8,
+    founded: BTreeMap<DocumentId, u64>,
     authors: BTreeMap<(DeviceId, UserId), u64>,
     chains: BTreeMap<(DeviceId, u64), BatchId>,
     roots: BTreeMap<(DeviceId, u64), u64>,
@@ -51,12 +56,13 @@ impl Last {
     }
 }
 
-/// The content as bytes; every content has one such form.
+/// The content as bytes; every content has one such form in each version.
 ///
 /// # Errors
 /// [`SnapshotError`] when an accepted change is none that its document could have.
-pub(super) fn encode(content: &Content) -> Result<Vec<u8>, SnapshotError> {
-    let mut encoder = Encoder::default();
+pub(super) fn encode(content: &Content, version: u8) -> Result<Vec<u8>, SnapshotError> {
+    let founded = if version == VERSION_OLDEST { BTreeMap::new() } else { founded(&content.documents)? };
+    let mut encoder = Encoder { version, founded, ..Encoder::default() };
     encoder.batches.varint(content.batches.len() as u64);
     for batch in &content.batches {
         encoder.batch(batch);
@@ -66,6 +72,20 @@ pub(super) fn encode(content: &Content) -> Result<Vec<u8>, SnapshotError> {
         encoder.document(part)?;
     }
     Ok(encoder.finish(content))
+}
+
+/// The documents whose ids derive from the actor of their first change, with the number.
+fn founded(documents: &[DocumentPart]) -> Result<BTreeMap<DocumentId, u64>, SnapshotError> {
+    let mut first = Vec::new();
+    for part in documents {
+        if let Some(line) = part.accepted.first() {
+            let (change, _) = parse(&line.bytes).map_err(|_| SnapshotError::Change(part.id))?;
+            first.push((part.id.id, change.actor));
+        }
+    }
+    let founders = founders(first);
+    let number = |part: &DocumentPart| Some((part.id, founders.get(&part.id.id)?.1));
+    Ok(documents.iter().filter_map(number).collect())
 }
 
 impl Encoder {
@@ -136,7 +156,17 @@ impl Encoder {
     fn document(&mut self, part: &DocumentPart) -> Result<(), SnapshotError> {
         self.changes.u8(part.id.kind.code()).varint(part.accepted.len() as u64);
         self.changes.varint(part.apart.len() as u64);
-        self.random.raw(&part.id.id);
+        match self.founded.get(&part.id) {
+            Some(number) => {
+                self.changes.varint(number.saturating_add(1));
+            }
+            None => {
+                if self.version > VERSION_OLDEST {
+                    self.changes.varint(0);
+                }
+                self.random.raw(&part.id.id);
+            }
+        }
         let (mut register, mut hashes, mut named) = (Register::default(), Vec::new(), Named::default());
         for line in &part.accepted {
             let (change, hash) = parse(&line.bytes).map_err(|_| SnapshotError::Change(part.id))?;
@@ -191,7 +221,8 @@ impl Encoder {
                 named.write(&mut self.ids, id, change.op_id(index));
             }
             let writer = self.values.get_mut(usize::try_from(template).ok()?)?;
-            write_value(writer, named, &put.value);
+            let random = (self.version > VERSION_OLDEST).then_some(&mut self.random);
+            write_value(writer, random, named, &put.value);
         }
         Some(())
     }
@@ -214,7 +245,7 @@ impl Encoder {
 
     fn finish(self, content: &Content) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer.u8(VERSION);
+        writer.u8(self.version);
         writer.varint(content.certificates.len() as u64);
         for certificate in &content.certificates {
             writer.bytes(&certificate.to_bytes());

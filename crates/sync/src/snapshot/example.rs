@@ -8,6 +8,7 @@ use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::{ActorId, ChangeHash, DocumentId, Value};
 use ruhu_survey::id::{CheckId, DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
 use ruhu_survey::register::{ChangeBuilder, Register, derived_id};
+use ruhu_survey::replay::founded_id;
 
 use super::{About, BatchLine, ChangeLine, Content, DocumentPart, LeftOut, hash_of};
 use crate::fingerprint::Fingerprint;
@@ -144,4 +145,20 @@ pub(crate) fn content() -> Content {
         documents: vec![household(1, 0), household(2, 1), check],
         left_out: vec![left],
     }
+}
+
+/// As [`content`], with what only the second version writes in short: an id that derives from its founder, a sealed
+/// value, a search tag.
+pub(crate) fn content_founded() -> Content {
+    let mut content = content();
+    let mut part = household(9, 4);
+    part.id = HouseholdId::from_bytes(founded_id(actor(1), 5)).into();
+    part.accepted.clear();
+    write(&mut part.accepted, &Register::default(), actor(1), (0, 4), |builder| {
+        builder.put("contact_phone", Value::Bytes([&[1], [9; 27].as_slice()].concat()));
+        builder.put("contact_phone_tag", Value::Text("15bfe46dc4d427d5".to_owned()));
+    });
+    content.documents.push(part);
+    content.documents.sort_by_key(|part| part.id);
+    content
 }

@@ -95,9 +95,38 @@ const TEXT: u8 = 4;
 const BYTES: u8 = 5;
 /// A text that is an id the document has named.
 const NAMED_ID: u8 = 6;
+/// A sealed value whose bytes stand in the random column (from version 2).
+const SEALED: u8 = 7;
+/// A search tag whose bytes stand in the random column (from version 2).
+const TAG: u8 = 8;
 
-/// Writes a value in short form.
-pub(super) fn write_value(writer: &mut Writer, named: &Named, value: &Value) {
+/// What every sealed value begins with, and how much longer it is than its text.
+const SEALED_FIRST: u8 = 1;
+const SEALED_MORE: usize = 17;
+/// Bytes of a search tag, which is a text of twice as many hexadecimal digits.
+const TAG_BYTES: usize = 8;
+
+/// Writes a value in short form; `random`, where there is one, takes what does not compress.
+pub(super) fn write_value(writer: &mut Writer, random: Option<&mut Writer>, named: &Named, value: &Value) {
+    if let Some(random) = random {
+        match value {
+            Value::Bytes(bytes) => {
+                if let Some((text_bytes, sealed)) = sealed(bytes) {
+                    writer.u8(SEALED).varint(text_bytes as u64);
+                    random.raw(sealed);
+                    return;
+                }
+            }
+            Value::Text(text) => {
+                if let Some(tag) = tag(text) {
+                    writer.u8(TAG);
+                    random.raw(&tag);
+                    return;
+                }
+            }
+            _ => {}
+        }
+    }
     match value {
         Value::Null => writer.u8(NULL),
         Value::Bool(false) => writer.u8(FALSE),
@@ -111,9 +140,41 @@ pub(super) fn write_value(writer: &mut Writer, named: &Named, value: &Value) {
     };
 }
 
+/// The length of the text in a sealed value, and what follows its first byte.
+fn sealed(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let text_bytes = bytes.len().checked_sub(SEALED_MORE)?;
+    (*first == SEALED_FIRST).then_some((text_bytes, rest))
+}
+
+/// The bytes of a search tag.
+fn tag(text: &str) -> Option<[u8; TAG_BYTES]> {
+    let digits = text.len() == 2 * TAG_BYTES && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let bytes = if digits { data_encoding::HEXLOWER.decode(text.as_bytes()).ok()? } else { return None };
+    bytes.try_into().ok()
+}
+
 /// Reads what [`write_value`] wrote.
-pub(super) fn read_value(reader: &mut Reader<'_>, named: &Named) -> Result<Value, CodecError> {
-    Ok(match reader.u8()? {
+pub(super) fn read_value(
+    reader: &mut Reader<'_>,
+    random: Option<&mut Reader<'_>>,
+    named: &Named,
+) -> Result<Value, CodecError> {
+    Ok(match (reader.u8()?, random) {
+        (SEALED, Some(random)) => {
+            let text_bytes = reader.count("sealed value", VALUE_BYTES_MAX.saturating_sub(SEALED_MORE))?;
+            let mut bytes = vec![SEALED_FIRST];
+            bytes.extend_from_slice(random.raw(text_bytes.saturating_add(SEALED_MORE - 1))?);
+            Value::Bytes(bytes)
+        }
+        (TAG, Some(random)) => Value::Text(data_encoding::HEXLOWER.encode(&random.array::<TAG_BYTES>()?)),
+        (code, _) => read_plain(code, reader, named)?,
+    })
+}
+
+/// Reads a value of the first version, whose code was read.
+fn read_plain(code: u8, reader: &mut Reader<'_>, named: &Named) -> Result<Value, CodecError> {
+    Ok(match code {
         NULL => Value::Null,
         FALSE => Value::Bool(false),
         TRUE => Value::Bool(true),

@@ -9,7 +9,7 @@ use ruhu_survey::id::{DeploymentId, EpochId, VillageId};
 use sha2::{Digest, Sha256};
 
 use super::decode::decode;
-use super::encode::encode;
+use super::encode::{VERSION, encode};
 use super::{Content, SnapshotError, hash_of};
 use crate::fingerprint::Fingerprint;
 
@@ -56,7 +56,7 @@ pub struct Sealed {
 /// [`SnapshotError`] when the content is above a limit, is none of this format, or does not add up to
 /// the fingerprint.
 pub fn seal(content: &Content, about: &About, key: &SecretKey) -> Result<Sealed, SnapshotError> {
-    let bytes = encode(content)?;
+    let bytes = encode(content, VERSION)?;
     // Nothing is signed that would not read back as the same.
     if decode(&bytes)? != *content {
         return Err(SnapshotError::NotCanonical);

@@ -11,8 +11,8 @@ use ruhu_survey::id::HouseholdId;
 use ruhu_survey::register::Register;
 
 use super::decode::decode;
-use super::encode::encode;
-use super::example::{about, actor, batch, content, server_key, write};
+use super::encode::{VERSION, VERSION_OLDEST, encode};
+use super::example::{about, actor, batch, content, content_founded, server_key, write};
 use super::*;
 
 fn sealed() -> Sealed {
@@ -23,15 +23,29 @@ fn sealed() -> Sealed {
 #[test]
 fn a_snapshot_reads_back_as_it_was() {
     assert_eq!(open(&sealed(), &server_key().public()), Ok(content()));
-    assert_eq!(decode(&encode(&Content::default()).unwrap()), Ok(Content::default()));
+    assert_eq!(decode(&encode(&Content::default(), VERSION).unwrap()), Ok(Content::default()));
 }
 
 #[test]
 fn the_content_is_as_it_always_was() {
     let line = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
-    let lines: String = encode(&content()).unwrap().chunks(32).map(line).collect();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden_snapshot/content.hex");
-    expect_file![path].assert_eq(&lines);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden_snapshot");
+    for (version, content, name) in
+        [(VERSION_OLDEST, content(), "content.hex"), (VERSION, content_founded(), "content-2.hex")]
+    {
+        let bytes = encode(&content, version).unwrap();
+        let lines: String = bytes.chunks(32).map(line).collect();
+        expect_file![folder.join(name)].assert_eq(&lines);
+        assert_eq!(decode(&bytes), Ok(content));
+    }
+}
+
+#[test]
+fn a_founded_document_a_sealed_value_and_a_tag_cost_what_does_not_compress() {
+    let bytes = |content: &Content, version| encode(content, version).unwrap().len();
+    let more = |version| bytes(&content_founded(), version) - bytes(&content(), version);
+    // The id but a byte; the length and the first byte of the sealed value; half of the tag and its length.
+    assert_eq!(more(VERSION_OLDEST) - more(VERSION), 15 + 1 + 9);
 }
 
 #[test]
@@ -87,7 +101,7 @@ fn lists_out_of_order_and_doubled_are_refused() {
     let refused = |alter: fn(&mut Content)| {
         let mut content = content();
         alter(&mut content);
-        decode(&encode(&content).unwrap())
+        decode(&encode(&content, VERSION).unwrap())
     };
     assert_eq!(refused(|content| content.documents.swap(0, 1)), Err(SnapshotError::Order("documents")));
     let doubled = refused(|content| content.documents[1] = content.documents[0].clone());
@@ -101,10 +115,10 @@ fn lists_out_of_order_and_doubled_are_refused() {
 
 #[test]
 fn a_newer_content_is_named_and_bytes_left_over_are_refused() {
-    let bytes = encode(&content()).unwrap();
+    let bytes = encode(&content(), VERSION).unwrap();
     let mut newer = bytes.clone();
-    newer[0] = 2;
-    assert_eq!(decode(&newer), Err(SnapshotError::Version(2)));
+    newer[0] = VERSION + 1;
+    assert_eq!(decode(&newer), Err(SnapshotError::Version(VERSION + 1)));
     let mut longer = bytes;
     longer.push(0);
     assert_eq!(decode(&longer), Err(SnapshotError::Codec(CodecError::Trailing(1))));
@@ -114,7 +128,7 @@ fn a_newer_content_is_named_and_bytes_left_over_are_refused() {
 fn a_change_that_its_document_could_not_have_makes_no_snapshot() {
     let mut content = content();
     content.documents[0].accepted.swap(0, 1);
-    assert_eq!(encode(&content), Err(SnapshotError::Change(content.documents[0].id)));
+    assert_eq!(encode(&content, VERSION), Err(SnapshotError::Change(content.documents[0].id)));
 }
 
 /// Who writes, onto how much of what there is, and what.
@@ -159,21 +173,24 @@ proptest! {
         steps in prop::collection::vec((0_u8..3, any::<u8>(), prop::collection::vec((any::<u8>(), any::<i64>()), 0..5)), 1..24),
     ) {
         let content = history(&steps);
-        prop_assert_eq!(decode(&encode(&content).unwrap()), Ok(content));
+        for version in VERSION_OLDEST..=VERSION {
+            prop_assert_eq!(decode(&encode(&content, version).unwrap()), Ok(content.clone()));
+        }
     }
 
     #[test]
     fn altered_content_is_refused_or_is_another_content_and_never_ends_in_a_panic(
         at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>(), truncate: bool,
+        version in VERSION_OLDEST..=VERSION,
     ) {
-        let mut bytes = encode(&content()).unwrap();
+        let mut bytes = encode(&content(), version).unwrap();
         let place = at.index(bytes.len());
         bytes[place] = byte;
         if truncate {
             bytes.truncate(cut.index(bytes.len()));
         }
         if let Ok(read) = decode(&bytes) {
-            prop_assert_eq!(encode(&read).unwrap(), bytes);
+            prop_assert_eq!(encode(&read, bytes[0]).unwrap(), bytes);
         }
     }
 }

@@ -17,7 +17,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::column::{bits_from_sql, bits_to_sql, from_sql, to_sql};
 use super::log::{append_leaf, present_epoch, root_at};
-use super::names::name_batch;
+use super::names::name_roots;
+use super::past::Pasts;
 use crate::ingest::{Decided, Plan, Standing};
 use crate::store::StoreError;
 
@@ -144,10 +145,13 @@ impl Totals {
     }
 }
 
+/// Writes all that was decided over a batch. Registers are not written: until the belt has been there, a document's
+/// is what its accepted changes make, and `pasts` keeps it at hand.
 pub(super) fn write_plan(
     desk: &Desk<'_>,
     opened: &Opened<'_>,
-    plan: &Plan,
+    plan: Plan,
+    pasts: &Pasts,
 ) -> Result<SignedReceipt, StoreError> {
     let (tx, header) = (desk.tx, &opened.batch.header);
     let mut totals = Totals::of(tx, header.village)?;
@@ -159,8 +163,9 @@ pub(super) fn write_plan(
     let leaf = append_leaf(tx, &Leaf::batch(header, received_ms, &verdicts))?;
     let sequence = totals.next_entry(tx, FEED_BATCH, leaf)?;
     let receipt = write_batch(desk, opened, verdicts, leaf, sequence)?;
-    write_changes(tx, opened, plan, sequence)?;
-    name_batch(tx, sequence)?;
+    write_changes(tx, opened, &plan, sequence)?;
+    let roots = plan.roots.iter().filter_map(|place| opened.body.changes.get(*place));
+    name_roots(tx, header, sequence, roots.map(|(document, _)| *document))?;
     move_tip(tx, header, opened.id, sequence)?;
     super::ledger::unstage(tx, opened.id)?;
     super::gap::filled_in_chain(tx, header, desk.now_ms)?;
@@ -168,9 +173,11 @@ pub(super) fn write_plan(
     for (place, decided) in &plan.later {
         write_decision(desk, &mut totals, *place, decided)?;
     }
-    for (document, register) in &plan.registers {
-        write_register(tx, header.village, *document, register)?;
+    for document in plan.registers.keys() {
         mark_pending(tx, header.village, *document, sequence)?;
+    }
+    for (document, register) in plan.registers.into_iter().chain(plan.untouched) {
+        pasts.keep_register((header.village, document), register);
     }
     Ok(receipt)
 }
@@ -371,11 +378,13 @@ pub(super) fn write_decision_by(
     Ok(Some((signed, sequence)))
 }
 
-pub(super) fn write_register(
+/// Writes a document as the belt found it.
+pub(super) fn write_document(
     tx: &Transaction<'_>,
     village: VillageId,
     document: DocumentId,
     register: &Register,
+    history: &[u8],
 ) -> Result<(), StoreError> {
     if register.is_empty() {
         tx.prepare_cached("DELETE FROM document WHERE village = ?1 AND kind = ?2 AND document = ?3")?
@@ -383,16 +392,18 @@ pub(super) fn write_register(
         return Ok(());
     }
     tx.prepare_cached(
-        "INSERT INTO document (village, kind, document, register, changes) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO document (village, kind, document, register, changes, history)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (village, kind, document) DO UPDATE
-         SET register = excluded.register, changes = excluded.changes",
+         SET register = excluded.register, changes = excluded.changes, history = excluded.history",
     )?
     .execute(params![
         village.as_bytes(),
         document.kind.code(),
         document.id,
         register.to_bytes(),
-        to_sql(register.change_count())
+        to_sql(register.change_count()),
+        history
     ])?;
     Ok(())
 }

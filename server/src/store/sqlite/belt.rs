@@ -9,7 +9,7 @@ use ruhu_survey::id::VillageId;
 use ruhu_survey::register::Register;
 use rusqlite::{Connection, Transaction, params};
 
-use super::append::{Desk, Totals, write_decision, write_register};
+use super::append::{Desk, Totals, write_decision};
 use super::column::{document_at, from_sql, to_sql};
 use super::derived;
 use crate::belt::{Found, Pending};
@@ -95,15 +95,13 @@ fn settle_one(desk: &Desk<'_>, found: &Found) -> Result<usize, StoreError> {
     let (tx, village, document) = (desk.tx, found.village, found.document);
     let mut accepted = accepted_of(tx, village, document)?;
     let quarantined = quarantine(desk, found, &mut accepted)?;
-    if quarantined > 0 {
-        write_register(tx, village, document, &replay(&accepted))?;
-    }
     let newer = accepted.iter().map(|change| change.admitted).find(|admitted| *admitted > found.through);
     match newer {
         Some(newer) => stay_pending(tx, village, document, newer)?,
         None => {
+            let register = replay(&accepted);
             no_longer_pending(tx, village, document)?;
-            derived::refresh(tx, village, document, &accepted)?;
+            derived::refresh(tx, village, document, &register, &accepted)?;
         }
     }
     Ok(quarantined)

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ruhu_survey::change::{DocumentId, DocumentKind, OpId};
+use ruhu_survey::change::{DocumentId, DocumentKind};
 use ruhu_survey::check::Check;
 use ruhu_survey::history::{Attribution, FieldEvent, Recorded, history};
 use ruhu_survey::household::Household;
@@ -15,7 +15,8 @@ use ruhu_survey::shown::conflicts;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Transaction, params, params_from_iter};
 
-use super::belt::{Accepted, replay};
+use super::append::write_document;
+use super::belt::Accepted;
 use super::column::to_sql;
 use super::event;
 use crate::store::StoreError;
@@ -119,17 +120,20 @@ fn check_rows(id: CheckId, register: &Register) -> Expected {
     Expected { table: "check_row", document: "check_id", columns, rows }
 }
 
-/// Makes a document's derived rows again from its accepted changes.
+/// Makes a document's rows again from its accepted changes.
 pub(super) fn refresh(
     tx: &Transaction<'_>,
     village: VillageId,
     document: DocumentId,
+    register: &Register,
     accepted: &[Accepted],
 ) -> Result<(), StoreError> {
-    for expected in rows_of(village, document, &replay(accepted)) {
+    for expected in rows_of(village, document, register) {
         replace_rows(tx, village, document, &expected)?;
     }
-    write_events(tx, village, document, &events_of(tx, document.kind, accepted)?)
+    let history = event::pack(&events_of(tx, document.kind, accepted)?);
+    let history = history.map_err(|error| StoreError::Database(Box::new(error)))?;
+    write_document(tx, village, document, register, &history)
 }
 
 fn replace_rows(
@@ -194,54 +198,17 @@ fn events_of(
     Ok(history(kind, &recorded(conn, accepted)?))
 }
 
-/// The stored events of a document: position and bytes by operation.
-type StoredEvents = BTreeMap<OpId, (i64, Vec<u8>)>;
-
-fn stored_events(
+/// The stored events of a document; none where they were not made since the database was brought up to date.
+pub(super) fn stored_events(
     conn: &Connection,
     village: VillageId,
     document: DocumentId,
-) -> Result<StoredEvents, StoreError> {
-    let mut select = conn.prepare_cached(
-        "SELECT counter, actor, position, event FROM field_event
-         WHERE village = ?1 AND kind = ?2 AND document = ?3",
-    )?;
-    let rows = select.query_map(params![village.as_bytes(), document.kind.code(), document.id], |row| {
-        let actor = ruhu_survey::change::ActorId(row.get(1)?);
-        let counter = super::column::from_sql(row.get(0)?);
-        Ok((OpId { counter, actor }, (row.get(2)?, row.get(3)?)))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Writes the events that are new or differ, and takes out those that are no more.
-fn write_events(
-    tx: &Transaction<'_>,
-    village: VillageId,
-    document: DocumentId,
-    events: &[FieldEvent],
-) -> Result<(), StoreError> {
-    let mut stored = stored_events(tx, village, document)?;
-    let mut put = tx.prepare_cached(
-        "INSERT OR REPLACE INTO field_event (village, kind, document, counter, actor, key, position, event)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
-    let (village, kind) = (village.as_bytes(), document.kind.code());
-    for (position, one) in events.iter().enumerate() {
-        let row = (to_sql(position as u64), event::encode(one));
-        if stored.remove(&one.op).as_ref() != Some(&row) {
-            let (counter, actor) = (to_sql(one.op.counter), one.op.actor.0);
-            put.execute(params![village, kind, document.id, counter, actor, one.key, row.0, row.1])?;
-        }
-    }
-    let mut delete = tx.prepare_cached(
-        "DELETE FROM field_event
-         WHERE village = ?1 AND kind = ?2 AND document = ?3 AND counter = ?4 AND actor = ?5",
-    )?;
-    for op in stored.keys() {
-        delete.execute(params![village, kind, document.id, to_sql(op.counter), op.actor.0])?;
-    }
-    Ok(())
+) -> Result<Option<Vec<FieldEvent>>, StoreError> {
+    let packed: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT history FROM document WHERE village = ?1 AND kind = ?2 AND document = ?3")?
+        .query_row(params![village.as_bytes(), document.kind.code(), document.id], |row| row.get(0))?;
+    let events = packed.map(|packed| event::unpack(&packed)).transpose();
+    events.map_err(StoreError::undecodable("document", document))
 }
 
 /// Compares a document's derived rows with what follows from its accepted changes.
@@ -249,26 +216,17 @@ pub(super) fn compare(
     conn: &Connection,
     village: VillageId,
     document: DocumentId,
+    register: &Register,
     accepted: &[Accepted],
 ) -> Result<(), Stop> {
-    for expected in rows_of(village, document, &replay(accepted)) {
+    for expected in rows_of(village, document, register) {
         compare_rows(conn, village, document, &expected)?;
     }
-    let mut stored = stored_events(conn, village, document)?;
-    for (position, one) in events_of(conn, document.kind, accepted)?.iter().enumerate() {
-        let at = Row::new("field_event", format!("{document} {}", one.key));
-        let (stored_position, bytes) =
-            stored.remove(&one.op).ok_or_else(|| at.bad("the event is not there"))?;
-        at.same("position", &stored_position, &to_sql(position as u64))?;
-        at.same("event", &bytes, &event::encode(one))?;
+    let at = Row::new("document", document);
+    if let Some(stored) = stored_events(conn, village, document)? {
+        at.same("history", &stored, &events_of(conn, document.kind, accepted)?)?;
     }
-    match stored.keys().next() {
-        None => Ok(()),
-        Some(op) => {
-            let at = Row::new("field_event", document);
-            Err(at.bad(format!("operation {} is in no accepted change", op.counter)).into())
-        }
-    }
+    Ok(())
 }
 
 fn compare_rows(

@@ -1,4 +1,6 @@
-//! A field event as canonical binary, for its column.
+//! The field events of a document as canonical binary, packed, for its column.
+
+use std::io::Read as _;
 
 use ruhu_survey::change::{ActorId, ChangeHash, OpId, Value};
 use ruhu_survey::codec::{CodecError, Reader, Writer};
@@ -10,7 +12,36 @@ use ruhu_survey::limits::{KEY_BYTES_MAX, PREDECESSORS_MAX, VALUE_BYTES_MAX};
 /// Operations that one event may name as concurrent: as many as a document may have of one key.
 const CONCURRENT_MAX: usize = ruhu_survey::limits::CHANGES_PER_DOCUMENT_MAX;
 
-pub(super) fn encode(event: &FieldEvent) -> Vec<u8> {
+/// How tightly a history is packed: it is written whenever its document changes.
+const LEVEL: i32 = 3;
+/// Bytes that a packed history may unpack to; several times what a document of the most changes has.
+const HISTORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// All events of one document, oldest first. What they repeat, batches and people and keys, packs to little.
+pub(super) fn pack(events: &[FieldEvent]) -> std::io::Result<Vec<u8>> {
+    let mut writer = Writer::new();
+    writer.varint(events.len() as u64);
+    for event in events {
+        writer.bytes(&encode(event));
+    }
+    zstd::bulk::compress(&writer.finish(), LEVEL)
+}
+
+/// What [`pack`] packed.
+pub(super) fn unpack(packed: &[u8]) -> Result<Vec<FieldEvent>, CodecError> {
+    let damaged = |_| CodecError::Unknown("packed history");
+    let mut bytes = Vec::new();
+    let decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(damaged)?;
+    decoder.take(HISTORY_BYTES_MAX).read_to_end(&mut bytes).map_err(damaged)?;
+    let mut reader = Reader::new(&bytes);
+    let count = reader.count("events", bytes.len())?;
+    let one = |_| decode(reader.bytes("event", bytes.len())?);
+    let events = (0..count).map(one).collect::<Result<_, _>>()?;
+    reader.end()?;
+    Ok(events)
+}
+
+fn encode(event: &FieldEvent) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.text(&event.key).raw(&event.change.0).i64(event.claimed_at);
     write_op(&mut writer, event.op);
@@ -32,7 +63,7 @@ pub(super) fn encode(event: &FieldEvent) -> Vec<u8> {
     writer.finish()
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<FieldEvent, CodecError> {
+fn decode(bytes: &[u8]) -> Result<FieldEvent, CodecError> {
     let mut reader = Reader::new(bytes);
     let key = reader.text("key", KEY_BYTES_MAX)?.to_owned();
     let change = ChangeHash(reader.array()?);
@@ -224,6 +255,17 @@ mod tests {
         #[test]
         fn an_event_reads_back_as_it_was(event in event()) {
             prop_assert_eq!(decode(&encode(&event)), Ok(event));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_history_reads_back_as_it_was_and_a_cut_one_does_not(
+            events in proptest::collection::vec(event(), 0..6), cut in any::<proptest::sample::Index>(),
+        ) {
+            let packed = pack(&events).unwrap();
+            prop_assert_eq!(unpack(&packed), Ok(events));
+            prop_assert!(unpack(packed.split_at(cut.index(packed.len())).0).is_err());
         }
     }
 

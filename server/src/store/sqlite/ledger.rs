@@ -153,12 +153,13 @@ fn receive(desk: &Desk<'_>, opened: &Opened<'_>, pasts: &Pasts) -> Result<Outcom
     }
     let incoming = incoming(desk, opened, certificate, certified.revoked_ms);
     let shelf = SqlShelf::new(tx, header.village, pasts);
-    let plan = ingest::plan(&incoming, documents_at_hand(tx, header.village, &opened.body)?, &shelf);
+    let at_hand = documents_at_hand(tx, header.village, &opened.body, pasts)?;
+    let plan = ingest::plan(&incoming, at_hand, &shelf);
     let plan = shelf.checked(plan)?;
     if let Some(rejection) = too_much_held(tx, header.device, &plan)? {
         return Ok(Outcome::Rejected(rejection));
     }
-    let receipt = write_plan(desk, opened, &plan)?;
+    let receipt = write_plan(desk, opened, plan, pasts)?;
     Ok(Outcome::Received(Box::new(receipt)))
 }
 

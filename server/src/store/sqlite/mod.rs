@@ -43,7 +43,7 @@ use ruhu_ledger::replay::{Previous, ReplayBatch, ReplayWriter};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::tree::Hash;
 use ruhu_sqlite::{Key32, Migrations, Profile};
-use ruhu_survey::change::DocumentId;
+use ruhu_survey::change::{ActorId, DocumentId};
 use ruhu_survey::id::{DeviceId, HouseholdId, VillageId};
 use ruhu_survey::register::Register;
 use ruhu_sync::resume::RequestId;
@@ -69,6 +69,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     ("006_replay", include_str!("../../../../schemas/sql/server-sqlite/006_replay.sql")),
     ("007_quarantine", include_str!("../../../../schemas/sql/server-sqlite/007_quarantine.sql")),
     ("008_epoch", include_str!("../../../../schemas/sql/server-sqlite/008_epoch.sql")),
+    ("009_lean", include_str!("../../../../schemas/sql/server-sqlite/009_lean.sql")),
 ]);
 
 /// Reading connections kept open when they are not in use.
@@ -102,16 +103,20 @@ impl SqliteStore {
         Ok(Self { path, key, writer, readers, pasts: past::Pasts::default() })
     }
 
-    /// Does `act` in one immediate transaction; committed, durably, only when it returns `Ok`.
+    /// Does `act` in one immediate transaction; committed, durably, only when it returns `Ok`. Otherwise what is kept
+    /// in memory of the documents is forgotten before another transaction can begin.
     pub(crate) fn write<T>(
         &self,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = self.writer.lock().map_err(|_| StoreError::Poisoned)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = act(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
+        let outcome =
+            act(&transaction).and_then(|done| transaction.commit().map(|()| done).map_err(StoreError::from));
+        if outcome.is_err() {
+            self.pasts.forget();
+        }
+        outcome
     }
 
     /// Does `act` on one consistent view of the data; it must not write.
@@ -196,11 +201,13 @@ impl LedgerStore for SqliteStore {
     }
 
     fn belt_settle(&self, found: &[Found], now_ms: i64, key: &SecretKey) -> Result<usize, StoreError> {
-        let quarantined = self.write(|tx| belt::settle(&append::Desk::new(tx, now_ms, key)?, found))?;
-        if quarantined > 0 {
-            self.pasts.forget();
-        }
-        Ok(quarantined)
+        self.write(|tx| {
+            let quarantined = belt::settle(&append::Desk::new(tx, now_ms, key)?, found)?;
+            if quarantined > 0 {
+                self.pasts.forget();
+            }
+            Ok(quarantined)
+        })
     }
 
     fn checkpoint_sign(&self, now_ms: i64, key: &SecretKey) -> Result<StoredCheckpoint, StoreError> {
@@ -222,6 +229,14 @@ impl LedgerStore for SqliteStore {
 
     fn register(&self, village: VillageId, document: DocumentId) -> Result<Register, StoreError> {
         self.read(|conn| Ok(shelf::register_of(conn, village, document)?.unwrap_or_default()))
+    }
+
+    fn founding_actor(
+        &self,
+        village: VillageId,
+        document: DocumentId,
+    ) -> Result<Option<ActorId>, StoreError> {
+        self.read(|conn| shelf::founding_actor(conn, village, document))
     }
 
     fn tip(&self, village: VillageId, device: DeviceId) -> Result<Option<Tip>, StoreError> {
@@ -255,7 +270,10 @@ impl LedgerStore for SqliteStore {
     }
 
     fn rule_on(&self, ruling: &Ruling, now_ms: i64, key: &SecretKey) -> Result<Ruled, StoreError> {
-        self.write(|tx| quarantine::rule_on(&append::Desk::new(tx, now_ms, key)?, ruling))
+        self.write(|tx| {
+            self.pasts.forget();
+            quarantine::rule_on(&append::Desk::new(tx, now_ms, key)?, ruling)
+        })
     }
 
     fn verify(&self) -> Result<Verified, StoreError> {
@@ -263,9 +281,10 @@ impl LedgerStore for SqliteStore {
     }
 
     fn rebuild_documents(&self) -> Result<u64, StoreError> {
-        let documents = self.write(rebuild::rebuild)?;
-        self.pasts.forget();
-        Ok(documents)
+        self.write(|tx| {
+            self.pasts.forget();
+            rebuild::rebuild(tx)
+        })
     }
 }
 

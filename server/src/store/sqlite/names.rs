@@ -1,21 +1,38 @@
 //! Short names of documents: the roots of each chain, counted as its batches come in.
 
+use ruhu_ledger::batch::BatchHeader;
 use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind, parse};
 use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_survey::replay::Name;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::column::{from_sql, to_sql};
+use super::column::{document_id, from_sql, to_sql};
 use crate::store::StoreError;
 
+/// Names the documents whose `roots` are in the batch at `sequence`, which was just written, after those before it
+/// on its branch.
+pub(super) fn name_roots(
+    conn: &Connection,
+    header: &BatchHeader,
+    sequence: u64,
+    roots: impl Iterator<Item = DocumentId>,
+) -> Result<(), StoreError> {
+    let whose = Whose { village: *header.village.as_bytes(), device: *header.device.as_bytes() };
+    match before(conn, to_sql(sequence))? {
+        Before::Named(count) => write(conn, to_sql(sequence), &whose, count, roots),
+        Before::Unnamed(_) => name_batch(conn, sequence),
+    }
+}
+
 /// Names the roots of the batch at `sequence`, after those before it on its branch.
-pub(super) fn name_batch(conn: &Connection, sequence: u64) -> Result<(), StoreError> {
+fn name_batch(conn: &Connection, sequence: u64) -> Result<(), StoreError> {
     let mut open = vec![to_sql(sequence)];
     while let Some(one) = open.last().copied() {
         match before(conn, one)? {
-            Before::Named(roots) => {
+            Before::Named(count) => {
                 open.pop();
-                write(conn, one, roots)?;
+                let (whose, roots) = roots_at(conn, one)?;
+                write(conn, one, &whose, count, roots.into_iter())?;
             }
             Before::Unnamed(previous) => open.push(previous),
         }
@@ -55,26 +72,47 @@ fn before(conn: &Connection, sequence: i64) -> Result<Before, StoreError> {
     })
 }
 
-fn write(conn: &Connection, sequence: i64, mut roots: i64) -> Result<(), StoreError> {
-    let (village, device): ([u8; 16], [u8; 16]) = conn
+/// Whose chain in which village.
+struct Whose {
+    village: [u8; 16],
+    device: [u8; 16],
+}
+
+/// The documents whose roots are in the batch at `sequence`, in its order, and whose batch it is.
+fn roots_at(conn: &Connection, sequence: i64) -> Result<(Whose, Vec<DocumentId>), StoreError> {
+    let whose = conn
         .prepare_cached("SELECT village, device FROM batch WHERE sequence = ?1")?
-        .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row([sequence], |row| Ok(Whose { village: row.get(0)?, device: row.get(1)? }))?;
     let mut changes = conn
         .prepare_cached("SELECT kind, document, bytes FROM change WHERE sequence = ?1 ORDER BY position")?;
     let mut rows = changes.query([sequence])?;
+    let mut roots = Vec::new();
     while let Some(row) = rows.next()? {
-        let (kind, document, bytes): (u8, [u8; 16], Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let bytes: Vec<u8> = row.get(2)?;
         if parse(&bytes).is_ok_and(|(change, _)| change.dependencies.is_empty()) {
-            conn.prepare_cached(
-                "INSERT OR IGNORE INTO document_name (village, device, number, kind, document, sequence)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![village, device, roots, kind, document, sequence])?;
-            roots += 1;
+            roots.push(document_id(row.get(0)?, row.get(1)?)?);
         }
     }
+    Ok((whose, roots))
+}
+
+fn write(
+    conn: &Connection,
+    sequence: i64,
+    Whose { village, device }: &Whose,
+    mut count: i64,
+    roots: impl Iterator<Item = DocumentId>,
+) -> Result<(), StoreError> {
+    let mut insert = conn.prepare_cached(
+        "INSERT OR IGNORE INTO document_name (village, device, number, kind, document, sequence)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for root in roots {
+        insert.execute(params![village, device, count, root.kind.code(), root.id, sequence])?;
+        count += 1;
+    }
     conn.prepare_cached("INSERT OR IGNORE INTO named_batch (sequence, roots) VALUES (?1, ?2)")?
-        .execute(params![sequence, roots])?;
+        .execute(params![sequence, count])?;
     Ok(())
 }
 

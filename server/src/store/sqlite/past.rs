@@ -1,14 +1,20 @@
-//! Accepted changes kept in memory, parsed: judging a change that stands on older ones walks through the past.
+//! Accepted changes kept in memory, parsed, and the registers that they make: judging a change needs the document
+//! at its heads, and one that stands on older changes walks through the past.
 //!
-//! What is kept is true for as long as nothing takes an accepted change out of its document. Only the belt and a
-//! rebuild do that, and they [`Pasts::forget`]; another process that writes to the file is noticed by SQLite's
-//! `data_version`. An accepted change that is not kept is read from the file, so new ones need no notice.
+//! What is kept of the past is true for as long as nothing takes an accepted change out of its document. Only the
+//! belt and a rebuild do that, and they [`Pasts::forget`]; another process that writes to the file is noticed by
+//! SQLite's `data_version`. An accepted change that is not kept is read from the file, so new ones need no notice.
+//!
+//! A register is true until the next accepted change. Whoever writes one takes it out ([`Pasts::take_register`])
+//! and gives back the next, all inside the one transaction that may write; when that does not commit, everything is
+//! forgotten before another one begins.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ruhu_survey::change::{Change, ChangeHash, DocumentId};
 use ruhu_survey::id::VillageId;
+use ruhu_survey::register::{Recent, Register};
 
 use crate::limits::CHANGES_IN_MEMORY_MAX;
 
@@ -21,6 +27,15 @@ struct Known {
     changes: BTreeMap<ChangeHash, Arc<Change>>,
     /// Whether all were read once.
     all: bool,
+    /// The register at the heads.
+    register: Option<Recent>,
+}
+
+impl Known {
+    /// What it takes, in changes: a key of a register takes less than a change.
+    fn weight(&self) -> usize {
+        self.changes.len() + self.register.as_ref().map_or(0, |recent| recent.register().key_count())
+    }
 }
 
 /// What is kept of a change that was asked for.
@@ -41,8 +56,8 @@ pub(super) enum Looked {
 struct Generations {
     young: BTreeMap<At, Known>,
     old: BTreeMap<At, Known>,
-    /// Changes in the young generation.
-    count: usize,
+    /// The weight of the young generation.
+    weight: usize,
     /// `data_version` of the file when the last transaction began.
     version: i64,
 }
@@ -85,28 +100,55 @@ impl Pasts {
 
     /// Keeps changes of a document; `all` when they are all that it has.
     pub(super) fn keep(&self, at: At, changes: impl Iterator<Item = (ChangeHash, Arc<Change>)>, all: bool) {
+        self.lock().change(at, |known| {
+            known.changes.extend(changes);
+            known.all |= all;
+        });
+    }
+
+    /// Takes the register of a document at its heads out of memory, for the transaction that may write.
+    pub(super) fn take_register(&self, at: At) -> Option<Recent> {
+        let mut register = None;
+        let mut generations = self.lock();
+        if generations.young.contains_key(&at) || generations.old.contains_key(&at) {
+            generations.change(at, |known| register = known.register.take());
+        }
+        register
+    }
+
+    /// Keeps the register of a document at its heads, for the transaction that may write.
+    pub(super) fn keep_register(&self, at: At, register: Recent) {
+        self.lock().change(at, |known| known.register = Some(register));
+    }
+
+    /// The register of a document as the transaction that may write has it just now.
+    pub(super) fn peek_register(&self, at: At) -> Option<Register> {
         let mut generations = self.lock();
         generations.rejuvenate(at);
-        let known = generations.young.entry(at).or_default();
-        let before = known.changes.len();
-        known.changes.extend(changes);
-        known.all |= all;
-        let more = known.changes.len().saturating_sub(before);
-        generations.count += more;
-        if generations.count > CHANGES_IN_MEMORY_MAX / 2 {
-            let kept = generations.young.remove_entry(&at);
-            generations.old = std::mem::take(&mut generations.young);
-            generations.count = kept.as_ref().map_or(0, |(_, known)| known.changes.len());
-            generations.young.extend(kept);
-        }
+        Some(generations.young.get(&at)?.register.as_ref()?.register().clone())
     }
 }
 
 impl Generations {
     fn rejuvenate(&mut self, at: At) {
         if let Some(known) = self.old.remove(&at) {
-            self.count += known.changes.len();
+            self.weight += known.weight();
             self.young.insert(at, known);
+        }
+    }
+
+    /// Changes what is kept of one document, and lets go of the old generation when the young one is full.
+    fn change(&mut self, at: At, change: impl FnOnce(&mut Known)) {
+        self.rejuvenate(at);
+        let known = self.young.entry(at).or_default();
+        let before = known.weight();
+        change(known);
+        self.weight = (self.weight + known.weight()).saturating_sub(before);
+        if self.weight > CHANGES_IN_MEMORY_MAX / 2 {
+            let kept = self.young.remove_entry(&at);
+            self.old = std::mem::take(&mut self.young);
+            self.weight = kept.as_ref().map_or(0, |(_, known)| known.weight());
+            self.young.extend(kept);
         }
     }
 }
@@ -145,6 +187,21 @@ mod tests {
         assert!(matches!(pasts.look(at(1), &second.0), Looked::Partly));
         pasts.keep(at(1), [first].into_iter(), true);
         assert!(matches!(pasts.look(at(1), &second.0), Looked::Newer));
+    }
+
+    #[test]
+    fn a_register_is_given_out_once_until_the_next_is_kept() {
+        let (pasts, mut register) = (Pasts::default(), Recent::default());
+        assert_eq!(pasts.take_register(at(1)), None);
+        let (hash, first) = change(1);
+        register.apply(&first, hash);
+        pasts.keep_register(at(1), register.clone());
+        assert_eq!(pasts.peek_register(at(1)), Some(register.register().clone()));
+        assert_eq!(pasts.take_register(at(1)), Some(register.clone()));
+        assert_eq!(pasts.take_register(at(1)), None, "its next one is being written");
+        pasts.keep_register(at(1), register);
+        pasts.forget();
+        assert_eq!(pasts.take_register(at(1)), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use ruhu_survey::id::{DeviceId, UserId, VillageId};
 use ruhu_survey::register::Register;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::append::{By, Desk, Totals, mark_pending, write_decision_by, write_register};
+use super::append::{By, Desk, Totals, mark_pending, write_decision_by};
 use super::belt::{accepted_of, replay};
 use super::column::{document_at, from_sql, to_sql};
 use super::shelf::register_of;
@@ -151,18 +151,16 @@ fn adopt(desk: &Desk<'_>, found: &Found, by: UserId, people: People) -> Result<R
     let accepted = accepted_of(desk.tx, village, document)?;
     let past: BTreeMap<ChangeHash, Arc<Change>> =
         accepted.iter().map(|one| (one.hash, Arc::clone(&one.change))).collect();
-    let mut register = replay(&accepted);
-    let admitted = match gate::admit(&found.bytes, &register, &past) {
+    let register = replay(&accepted);
+    match gate::admit(&found.bytes, &register, &past) {
         Ok(admitted) if gate::crowds(&admitted.change, &register) => {
             return Ok(Ruled::Not(NotRuled::DoesNotFit("it has too many heads".to_owned())));
         }
-        Ok(admitted) => admitted,
+        Ok(_) => {}
         Err(Refusal::Needs(needs)) => return Ok(Ruled::Not(NotRuled::StandsOn(needs))),
         Err(refusal) => return Ok(Ruled::Not(NotRuled::DoesNotFit(refusal.to_string()))),
-    };
-    register.apply(&admitted.change, admitted.hash);
+    }
     let (signed, sequence) = decide(desk, found, (Verdict::Accepted, Standing::Accepted), by, people)?;
-    write_register(desk.tx, village, document, &register)?;
     mark_pending(desk.tx, village, document, sequence)?;
     Ok(Ruled::Decided(Box::new(signed)))
 }

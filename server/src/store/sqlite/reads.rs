@@ -17,9 +17,8 @@ use super::append::standing_from;
 use super::belt::{Accepted, accepted_of, replay};
 use super::column::{document_id, from_sql, to_sql};
 use super::derived;
-use super::event;
 use super::relay::horizon;
-use super::shelf::register_of;
+use super::shelf::{pending_since, register_of};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::store::StoreError;
 use crate::store::reads::{
@@ -272,19 +271,6 @@ fn checks(
     Ok(page(rows.collect::<Result<_, _>>()?, limit))
 }
 
-/// The first feed number of a document that the belt has not passed.
-fn pending_since(
-    conn: &Connection,
-    village: VillageId,
-    document: DocumentId,
-) -> Result<Option<u64>, StoreError> {
-    let since: Option<i64> = conn
-        .prepare_cached("SELECT since FROM belt_pending WHERE village = ?1 AND kind = ?2 AND document = ?3")?
-        .query_row(params![village.as_bytes(), document.kind.code(), document.id], |row| row.get(0))
-        .optional()?;
-    Ok(since.map(from_sql))
-}
-
 fn accepted_before(
     conn: &Connection,
     village: VillageId,
@@ -400,25 +386,25 @@ pub(super) fn raw_history(
     Ok(Some(events))
 }
 
+fn is_there(conn: &Connection, village: VillageId, document: DocumentId) -> Result<bool, StoreError> {
+    let mut select =
+        conn.prepare_cached("SELECT 1 FROM document WHERE village = ?1 AND kind = ?2 AND document = ?3")?;
+    Ok(select.exists(params![village.as_bytes(), document.kind.code(), document.id])?)
+}
+
 pub(super) fn stored_history(
     conn: &Connection,
     village: VillageId,
     document: DocumentId,
     key: Option<&str>,
 ) -> Result<Option<Vec<FieldEvent>>, StoreError> {
-    if register_of(conn, village, document)?.is_none() {
+    if !is_there(conn, village, document)? {
         return Ok(None);
     }
-    let mut select = conn.prepare_cached(
-        "SELECT event FROM field_event
-         WHERE village = ?1 AND kind = ?2 AND document = ?3 AND (?4 IS NULL OR key = ?4) ORDER BY position",
-    )?;
-    let mut rows = select.query(params![village.as_bytes(), document.kind.code(), document.id, key])?;
-    let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        let bytes: Vec<u8> = row.get(0)?;
-        events.push(event::decode(&bytes).map_err(StoreError::undecodable("field_event", document))?);
-    }
+    let Some(mut events) = derived::stored_events(conn, village, document)? else {
+        return raw_history(conn, village, document, u64::MAX, key);
+    };
+    events.retain(|event| key.is_none_or(|key| event.key == key));
     Ok(Some(events))
 }
 

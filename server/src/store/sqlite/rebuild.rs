@@ -7,8 +7,8 @@ use ruhu_survey::id::VillageId;
 use ruhu_sync::Fingerprint;
 use rusqlite::{Connection, Transaction, params};
 
-use super::append::{mark_pending, write_register};
-use super::belt::{accepted_of, replay};
+use super::append::mark_pending;
+use super::belt::accepted_of;
 use super::column::{bits_to_sql, document_at, to_sql};
 use super::names::name_all;
 use crate::store::StoreError;
@@ -21,7 +21,6 @@ pub(crate) const DERIVED_TABLES: &[(&str, &str)] = &[
     ("household_row", "village, household"),
     ("check_row", "village, check_id"),
     ("conflict_row", "village, kind, document, key"),
-    ("field_event", "village, kind, document, counter, actor"),
     ("belt_pending", "village, kind, document"),
     ("named_batch", "sequence"),
     ("document_name", "village, device, number, kind, document, sequence"),
@@ -37,7 +36,6 @@ pub(super) fn rebuild(tx: &Transaction<'_>) -> Result<u64, StoreError> {
     let documents = documents_with_changes(tx)?;
     for (village, document) in &documents {
         let accepted = accepted_of(tx, *village, *document)?;
-        write_register(tx, *village, *document, &replay(&accepted))?;
         let since = accepted.first().map_or(0, |change| change.admitted);
         mark_pending(tx, *village, *document, since)?;
     }

@@ -31,6 +31,8 @@ struct SqlLibrary<'a> {
     shelf: SqlShelf<'a>,
     /// Names are taken from batches before this feed entry.
     before: u64,
+    /// Registers in memory; they may be a moment newer than what `conn` sees.
+    memory: Option<&'a Pasts>,
     failure: RefCell<Option<StoreError>>,
 }
 
@@ -38,7 +40,12 @@ impl<'a> SqlLibrary<'a> {
     /// `pasts` is for one batch: on a connection that only reads, nothing says when it has to be forgotten.
     fn new(conn: &'a Connection, village: VillageId, before: u64, pasts: &'a Pasts) -> Self {
         let shelf = SqlShelf::new(conn, village, pasts);
-        Self { conn, village, shelf, before, failure: RefCell::new(None) }
+        Self { conn, village, shelf, before, memory: None, failure: RefCell::new(None) }
+    }
+
+    /// Looks for registers in memory first. Only for what is proved afterwards.
+    fn with_memory(self, memory: &'a Pasts) -> Self {
+        Self { memory: Some(memory), ..self }
     }
 
     fn or_note<T: Default>(&self, found: Result<T, StoreError>) -> T {
@@ -61,6 +68,10 @@ impl Library for SqlLibrary<'_> {
     }
 
     fn register(&self, document: DocumentId) -> Register {
+        let known = self.memory.and_then(|memory| memory.peek_register((self.village, document)));
+        if let Some(register) = known {
+            return register;
+        }
         self.or_note(register_of(self.conn, self.village, document)).unwrap_or_default()
     }
 
@@ -92,7 +103,7 @@ pub(super) fn ingest_replay(
     now_ms: i64,
     key: &SecretKey,
 ) -> Result<Result<Ingested, Rejection>, StoreError> {
-    let batch = match store.read(|conn| put_together(conn, (village, previous), replay))? {
+    let batch = match store.read(|conn| put_together(conn, (village, previous), replay, &store.pasts))? {
         Ok(batch) => batch,
         Err(why) => return Ok(Err(Rejection::new(why.code(), why))),
     };
@@ -109,6 +120,7 @@ fn put_together(
     conn: &Connection,
     (village, previous): (VillageId, Previous),
     replay: &ReplayBatch,
+    memory: &Pasts,
 ) -> Result<Result<Batch, NotReplayed>, StoreError> {
     let previous = match previous {
         Previous::Named(previous) => previous,
@@ -120,7 +132,7 @@ fn put_together(
     };
     let deployment = present_epoch(conn)?.deployment;
     let pasts = Pasts::default();
-    let library = SqlLibrary::new(conn, village, u64::MAX, &pasts);
+    let library = SqlLibrary::new(conn, village, u64::MAX, &pasts).with_memory(memory);
     let replayed = replay.replay(deployment, village, previous, &library);
     let replayed = library.checked(replayed)?;
     Ok(replayed.and_then(|replayed| replayed.pack().map_err(NotReplayed::Body)))

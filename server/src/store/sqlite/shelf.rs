@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use ruhu_ledger::batch::BatchBody;
 use ruhu_survey::authorise::Author;
-use ruhu_survey::change::{Change, ChangeHash, DocumentId, parse};
+use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId, actor_of, parse};
 use ruhu_survey::id::{DeviceId, UserId, VillageId};
 use ruhu_survey::register::Register;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::append::standing_from;
-use super::belt::accepted_of;
+use super::belt::{accepted_of, replay};
 use super::column::from_sql;
 use super::log::certificate_of;
 use super::past::{Looked, Pasts};
@@ -127,15 +127,21 @@ impl Shelf for SqlShelf<'_> {
     }
 }
 
+/// The documents of a batch as they are before it. Their registers are taken out of `pasts`: the transaction gives
+/// them back.
 pub(super) fn documents_at_hand(
     tx: &Transaction<'_>,
     village: VillageId,
     body: &BatchBody,
+    pasts: &Pasts,
 ) -> Result<BTreeMap<DocumentId, AtHand>, StoreError> {
     let mut documents = BTreeMap::new();
     for (document, _) in &body.changes {
         if !documents.contains_key(document) {
-            let register = register_of(tx, village, *document)?.unwrap_or_default();
+            let register = match pasts.take_register((village, *document)) {
+                Some(register) => register,
+                None => register_of(tx, village, *document)?.unwrap_or_default().into(),
+            };
             let held = held_of(tx, village, *document)?;
             documents.insert(*document, AtHand { register, held });
         }
@@ -143,12 +149,16 @@ pub(super) fn documents_at_hand(
     Ok(documents)
 }
 
-/// A document's register at its heads, whether the belt has been there or not.
+/// A document's register at its heads, whether the belt has been there or not: the stored one is as of the belt's
+/// last visit.
 pub(super) fn register_of(
     conn: &Connection,
     village: VillageId,
     document: DocumentId,
 ) -> Result<Option<Register>, StoreError> {
+    if pending_since(conn, village, document)?.is_some() {
+        return Ok(Some(replay(&accepted_of(conn, village, document)?)));
+    }
     let blob: Option<Vec<u8>> = conn
         .prepare_cached("SELECT register FROM document WHERE village = ?1 AND kind = ?2 AND document = ?3")?
         .query_row(params![village.as_bytes(), document.kind.code(), document.id], |row| row.get(0))
@@ -157,16 +167,50 @@ pub(super) fn register_of(
         .transpose()
 }
 
+/// The actor of the first accepted change of a document.
+pub(super) fn founding_actor(
+    conn: &Connection,
+    village: VillageId,
+    document: DocumentId,
+) -> Result<Option<ActorId>, StoreError> {
+    let found: Option<(i64, Vec<u8>)> = conn
+        .prepare_cached(
+            "SELECT sequence, bytes FROM change
+             WHERE village = ?1 AND kind = ?2 AND document = ?3 AND standing = 1
+             ORDER BY sequence, position LIMIT 1",
+        )?
+        .query_row(params![village.as_bytes(), document.kind.code(), document.id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((sequence, bytes)) = found else { return Ok(None) };
+    actor_of(&bytes).map(Some).map_err(|error| StoreError::corrupt("change", sequence, error))
+}
+
+/// The first feed number of a document that the belt has not passed.
+pub(super) fn pending_since(
+    conn: &Connection,
+    village: VillageId,
+    document: DocumentId,
+) -> Result<Option<u64>, StoreError> {
+    let since: Option<i64> = conn
+        .prepare_cached("SELECT since FROM belt_pending WHERE village = ?1 AND kind = ?2 AND document = ?3")?
+        .query_row(params![village.as_bytes(), document.kind.code(), document.id], |row| row.get(0))
+        .optional()?;
+    Ok(since.map(from_sql))
+}
+
 fn held_of(
     tx: &Transaction<'_>,
     village: VillageId,
     document: DocumentId,
 ) -> Result<Vec<HeldChange>, StoreError> {
-    // Hardly any document has one, and this look costs a fraction of the query.
+    // Hardly any document has one, and this look costs a fraction of the query. Without the second condition
+    // SQLite does not see that the index of unsettled changes will do, and looks at every change of the document.
     let any: bool = tx
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM change
-             WHERE village = ?1 AND kind = ?2 AND document = ?3 AND standing = 2)",
+             WHERE village = ?1 AND kind = ?2 AND document = ?3 AND standing = 2 AND standing IN (2, 3))",
         )?
         .query_row(params![village.as_bytes(), document.kind.code(), document.id], |row| row.get(0))?;
     if !any {

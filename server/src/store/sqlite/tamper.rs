@@ -111,7 +111,7 @@ fn a_flipped_bit_is_found_in_every_signed_or_derived_column() {
         ("document", "register", "document"),
         ("household_row", "household", "household_row"),
         ("conflict_row", "shown", "conflict_row"),
-        ("field_event", "event", "field_event"),
+        ("document", "history", "document"),
     ];
     for (table, column, named) in columns {
         let bad = first_bad_after(&path, |conn| flip(conn, table, column));
@@ -139,7 +139,7 @@ fn an_altered_number_is_found() {
         ("UPDATE household_row SET head_name = '别人'", "household_row"),
         ("UPDATE conflict_row SET asks = 0", "conflict_row"),
         ("UPDATE document SET changes = changes + 1", "document"),
-        ("DELETE FROM field_event WHERE key = 'main_cause'", "field_event"),
+        ("UPDATE document SET history = x'00'", "document"),
         ("DELETE FROM decision", "change"),
         ("DELETE FROM change WHERE position = 1", "change"),
         ("DELETE FROM batch WHERE sequence = (SELECT max(sequence) FROM batch)", "log_leaf"),
@@ -227,7 +227,8 @@ fn a_rebuild_mends_derived_rows_that_were_altered() {
         .write(|tx| {
             tx.execute_batch(
                 "DELETE FROM household_row; UPDATE document SET register = x'00'; DELETE FROM chain_tip;
-                 UPDATE village_state SET fingerprint = 1; DELETE FROM field_event; DELETE FROM conflict_row;",
+                 UPDATE village_state SET fingerprint = 1; UPDATE document SET history = x'00';
+                 DELETE FROM conflict_row;",
             )?;
             Ok(())
         })
@@ -249,4 +250,19 @@ fn the_history_from_events_is_that_from_raw_changes() {
         .unwrap();
     assert!(stored.as_ref().is_some_and(|events| events.len() > 5));
     assert_eq!(stored, raw);
+}
+
+#[test]
+fn a_history_that_an_older_program_left_behind_is_read_from_the_changes_until_it_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = lived_in(&folder.path().join("ruhu.db"));
+    let before = dump(&store);
+    let read = || super::super::ReadStore::history(&store, LONGTAN, household(1), None).unwrap();
+    let made = read();
+    store.write(|tx| Ok(tx.execute("UPDATE document SET history = NULL", [])?)).unwrap();
+    assert!(made.is_some());
+    assert_eq!(read(), made);
+    assert_eq!(store.verify().unwrap().first_bad, None);
+    rebuild(&store, MORNING_MS, &SecretKey::from_seed([1; 32])).unwrap();
+    assert_eq!(dump(&store), before);
 }
