@@ -65,6 +65,8 @@ pub struct Node {
     pub barred: bool,
     /// Whether that was so when its present sync began.
     pub was_barred: bool,
+    /// The refusals that it was told with reason: an older answer may bring one again.
+    pub told: std::collections::BTreeSet<String>,
     /// The check being filled in.
     pub open: Option<OpenCheck>,
     /// What it did this week.
@@ -118,6 +120,7 @@ impl Node {
             expected: Expected::Accepted,
             barred: false,
             was_barred: false,
+            told: Default::default(),
             open: None,
             week: Week::default(),
             skew,
@@ -144,6 +147,7 @@ impl Node {
             expected: self.expected.clone(),
             barred: self.barred,
             was_barred: false,
+            told: self.told.clone(),
             open: self.open.clone(),
             week: Week::default(),
             skew: Skew::default(),

@@ -374,10 +374,14 @@ impl<'a> World<'a> {
         tally.note(&format!("{index} synced: {line}"));
         tally.event(if ended.is_ok() { "syncs" } else { "syncs refused" });
         if let Err(error) = ended {
-            // Old answers bring old nonces; a dying server says so, and whoever is barred is told.
+            // Old answers bring old nonces and old refusals; a dying server says so, and whoever is barred is told.
             let excused = match &error {
                 Error::Refused { code, status, .. } => {
-                    code == "nonce_unknown" || *status >= 500 || node.barred || node.was_barred
+                    let told = node.barred || node.was_barred;
+                    if told {
+                        node.told.insert(code.clone());
+                    }
+                    code == "nonce_unknown" || *status >= 500 || node.told.contains(code)
                 }
                 _ => false,
             };
