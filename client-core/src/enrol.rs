@@ -16,8 +16,8 @@ use crate::client::Client;
 use crate::env::random;
 use crate::error::Error;
 use crate::identity::{Identity, device_key};
-use crate::new_key::adopt_key;
-use crate::problem::{code, refusal};
+use crate::new_key::{adopt_key, will_not_do};
+use crate::problem::refusal;
 use crate::store::certificate;
 use crate::store::epoch;
 use crate::store::meta::{self, Fact};
@@ -123,10 +123,14 @@ impl Client {
     ) -> Result<Enrolled, Error> {
         let mut key = self.key_to_enrol()?;
         let mut response = transport.send(request(invitation, device_name, &key)).await?;
-        if self.needs_another_key(&response) {
-            // The code is not used up by a refusal.
+        // The code is not used up by a refusal.
+        if will_not_do(&response) && self.identity_if_any().is_some() {
             key = self.next_key()?;
             response = transport.send(request(invitation, device_name, &key)).await?;
+            if will_not_do(&response) {
+                key = self.another_next_key()?;
+                response = transport.send(request(invitation, device_name, &key)).await?;
+            }
         }
         let (answer, certificate, server_key) = read_answer(&response, &key)?;
         match invitation.server_key {
@@ -157,13 +161,6 @@ impl Client {
         let seed: [u8; 32] = random(self.environment())?;
         self.store.write(|tx| meta::set(tx, Fact::DeviceSeed, &seed))?;
         Ok(SecretKey::from_seed(seed))
-    }
-
-    /// Whether the server will not certify the present key of this device again.
-    fn needs_another_key(&self, response: &HttpResponse) -> bool {
-        let refused = code(response);
-        self.identity_if_any().is_some()
-            && matches!(refused.as_deref(), Some("enrolment_key_revoked" | "enrolment_key_in_use"))
     }
 
     /// Keeps what an enrolment gave. What was kept apart for the key alone is written anew by the next sync,

@@ -145,10 +145,18 @@ impl Receiver<'_> {
                 continue;
             }
             let row = match batch::find(self.tx, &id)? {
-                Some(known) => known.row,
+                Some(known) => {
+                    if !known.received {
+                        // Its other changes are not mended here, and nobody will give their verdicts again.
+                        self.received(&known, &relayed.receipt, Some(relayed.sequence))?;
+                    }
+                    known.row
+                }
                 None => {
                     let own = i64::from(batch.header.device == self.identity.device());
-                    batch::insert(self.tx, batch, own, BatchState::Received)?
+                    let row = batch::insert(self.tx, batch, own, BatchState::Received)?;
+                    self.keep_what_is_apart(row, relayed, opened)?;
+                    row
                 }
             };
             batch::keep_bytes(self.tx, row, batch)?;
@@ -156,6 +164,20 @@ impl Receiver<'_> {
             rows.insert(id, row);
         }
         Ok(rows)
+    }
+
+    /// Keeps what a batch holds beside what the server accepted: no fingerprint speaks of it, so no repair
+    /// would bring it.
+    fn keep_what_is_apart(&mut self, row: i64, relayed: &Relayed, opened: &Opened) -> Result<(), Error> {
+        let verdicts = &relayed.receipt.statement.verdicts;
+        for (position, ((id, bytes), verdict)) in opened.body.changes.iter().zip(verdicts).enumerate() {
+            let Some(hash) = change_hash(bytes).filter(|_| *verdict != Verdict::Accepted) else { continue };
+            let document = self.bench.row(relayed.village, *id)?;
+            let (state, rule) = ChangeState::of(verdict);
+            let arrived = Arrived { document, hash, bytes, batch: row, position, state, rule: &rule };
+            document::add_arrived(self.tx, &arrived)?;
+        }
+        Ok(())
     }
 
     /// Puts one change where the server's signed word says it stands.

@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::env::{Environment, random};
 use crate::error::Error;
 use crate::identity::{Identity, array};
-use crate::problem::refusal;
+use crate::problem::{code, refusal};
 use crate::store::batch::{self, Seal};
 use crate::store::meta::{self, Fact};
 use crate::store::{certificate, village};
@@ -45,8 +45,12 @@ impl Client {
     /// sync tries again with the same new one.
     pub(crate) async fn give_up_key(&mut self, transport: &impl Transport) -> Result<(), Error> {
         let identity = self.identity()?.clone();
-        let next = self.next_key()?;
-        let response = transport.send(request(&identity.key, &next)).await?;
+        let mut next = self.next_key()?;
+        let mut response = transport.send(request(&identity.key, &next)).await?;
+        if will_not_do(&response) {
+            next = self.another_next_key()?;
+            response = transport.send(request(&identity.key, &next)).await?;
+        }
         let signed = read_answer(&response, &identity, &next)?;
         let (store, environment) = self.store_and_environment();
         store.write(|tx| {
@@ -64,10 +68,20 @@ impl Client {
         if let Some(seed) = meta::present(self.store.read(), Fact::NextSeed)? {
             return Ok(SecretKey::from_seed(array(seed)?));
         }
+        self.another_next_key()
+    }
+
+    /// A new key to take the place of the present one: the one made before may be in a copy of this store.
+    pub(crate) fn another_next_key(&mut self) -> Result<SecretKey, Error> {
         let seed: [u8; 32] = random(self.environment())?;
         self.store.write(|tx| meta::set(tx, Fact::NextSeed, &seed))?;
         Ok(SecretKey::from_seed(seed))
     }
+}
+
+/// Whether the server will not certify a key because it knows it from elsewhere.
+pub(crate) fn will_not_do(response: &HttpResponse) -> bool {
+    matches!(code(response).as_deref(), Some("enrolment_key_revoked" | "enrolment_key_in_use"))
 }
 
 /// Puts the next key in the place of the present one. What was written under the old key is sealed under

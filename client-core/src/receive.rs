@@ -39,6 +39,9 @@ use crate::store::set_aside::{self, Item};
 use crate::store::{certificate, snapshot, village};
 use crate::workbench::{NotApplied, Rights, Workbench, name};
 
+/// The code of a receipt of an epoch that is not known here, or of what its end lost.
+pub(crate) const OTHER_EPOCH: &str = "other_epoch";
+
 /// What one answer brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
@@ -187,18 +190,27 @@ impl<'a> Receiver<'a> {
         self.put_aside("receipt", aside, &id.to_string(), &receipt.to_bytes())
     }
 
-    /// Whether a receipt is by our server, of this epoch, and speaks of this batch.
+    /// Whether a receipt is by our server, speaks of this batch, and of what the present log holds.
     pub(crate) fn check_receipt(
         &self,
         receipt: &SignedReceipt,
         header: &BatchHeader,
     ) -> Result<(), &'static str> {
+        self.check_former_receipt(receipt, header)?;
         let said = &receipt.statement;
-        let Some(key) = self.lineage.key(said.epoch) else { return Err("other_epoch") };
+        if self.lineage.holds(said.epoch, said.leaf_index) { Ok(()) } else { Err(OTHER_EPOCH) }
+    }
+
+    /// Whether a receipt is by our server and speaks of this batch, in this epoch or in one before it.
+    pub(crate) fn check_former_receipt(
+        &self,
+        receipt: &SignedReceipt,
+        header: &BatchHeader,
+    ) -> Result<(), &'static str> {
+        let said = &receipt.statement;
+        let Some(key) = self.lineage.key(said.epoch) else { return Err(OTHER_EPOCH) };
         if receipt.verify(&key).is_err() {
             Err("signature")
-        } else if !self.lineage.holds(said.epoch, said.leaf_index) {
-            Err("other_epoch")
         } else if said.batch != header.id() {
             Err("other_batch")
         } else if said.verdicts.len() != usize::from(header.count) {

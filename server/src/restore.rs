@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ruhu_ledger::certificate::SignedCertificate;
 use ruhu_ledger::epoch::EpochStart;
 use ruhu_ledger::error::FormatError;
 use ruhu_ledger::signature::SecretKey;
@@ -153,30 +152,46 @@ fn fill(
     backup::check_database(&database, asked.database_key.clone(), manifest)?;
     let keys = ServerKeys::create_after(folder, old)?;
     let store = SqliteStore::open(&database, asked.database_key.clone())?;
-    let (link, certificate, watermark) = succession(asked, manifest, &store, &keys, old)?;
-    store.succeed(&link, &certificate, &watermark)?;
+    let epoch = EpochId::v7(u64::try_from(asked.now_ms).unwrap_or(0), random()?);
+    let asked = Succeeding { epoch, backup_ms: manifest.made_ms, by: asked.by, now_ms: asked.now_ms };
+    let start = succeed(&store, &asked, &keys, old)?;
     if let Some(bad) = crate::store::LedgerStore::verify(&store)?.first_bad {
         return Err(BackupError::Unsound(bad).into());
     }
     drop(store);
     backup::sync(&database)?;
     backup::sync(folder)?;
-    Ok(link.start.statement)
+    Ok(start)
 }
 
-/// What the new epoch begins with: its link, the certificate of the server's new device, the watermark of
-/// the backup it came from.
-fn succession(
-    asked: &Asked<'_>,
-    manifest: &Manifest,
+/// A new epoch that is to begin on what a backup holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Succeeding<'a> {
+    /// Its id.
+    pub epoch: EpochId,
+    /// When the backup was made, milliseconds since 1970.
+    pub backup_ms: i64,
+    /// Who restores.
+    pub by: &'a str,
+    /// The time.
+    pub now_ms: i64,
+}
+
+/// Begins a new epoch: writes its link, the certificate of the server's new device, and the watermark of
+/// the backup. `old` are the keys of the epoch that ends, when they are not lost.
+///
+/// # Errors
+/// When the store fails, or a statement cannot be signed.
+pub fn succeed(
     store: &SqliteStore,
+    asked: &Succeeding<'_>,
     keys: &ServerKeys,
     old: Option<&ServerKeys>,
-) -> Result<(EpochLink, SignedCertificate, SignedWatermark), RestoreError> {
+) -> Result<EpochStart, RestoreError> {
     let (extent, ended) = (store.extent()?, store.deployment()?);
     let start = EpochStart {
         deployment: ended.deployment,
-        epoch: EpochId::v7(u64::try_from(asked.now_ms).unwrap_or(0), random()?),
+        epoch: asked.epoch,
         server_key: keys.signing.public(),
         started_ms: asked.now_ms,
         previous: Some(ended.epoch),
@@ -188,7 +203,7 @@ fn succession(
         start: hash,
         size: extent.size,
         root: extent.root,
-        backup_ms: manifest.made_ms,
+        backup_ms: asked.backup_ms,
         by: asked.by.to_owned(),
     };
     let countersigns: Option<&SecretKey> = old.map(|keys| &keys.signing);
@@ -202,5 +217,6 @@ fn succession(
         root: extent.root,
         verified_ms: asked.now_ms,
     };
-    Ok((link, certificate, SignedWatermark::sign(watermark, &keys.signing)?))
+    store.succeed(&link, &certificate, &SignedWatermark::sign(watermark, &keys.signing)?)?;
+    Ok(start)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ruhu_server::ingest::Standing;
-use ruhu_server::store::{LedgerStore as _, ReadStore as _, SqliteStore};
+use ruhu_server::store::{EpochStore as _, LedgerStore as _, ReadStore as _, SqliteStore};
 use ruhu_survey::change::{ChangeHash, DocumentId, OpId, Value};
 use ruhu_survey::register::Register;
 
@@ -99,7 +99,18 @@ impl Audit<'_> {
                 standings.into_iter().map(|(place, (state, _))| (place, state)).collect(),
             );
         }
+        let held_somewhere = |place: &Place| {
+            let served = nodes.iter().filter(|node| !node.barred).map(|node| node.index);
+            served.filter_map(|index| waiting.get(&index)).any(|disk| disk.contains_key(place))
+        };
+        let names_gaps = self.store.gaps().unwrap().iter().any(|gap| gap.missing > 0);
         for (place, line) in &self.book.lines {
+            // What a lost server had, and no device, is gone: the server must know that something is.
+            let is_lost =
+                self.book.server_restored && !self.standings.contains_key(place) && !held_somewhere(place);
+            if is_lost && (names_gaps || !line.received) {
+                continue;
+            }
             let on_disk = waiting.get(&line.node).and_then(|disk| disk.get(place)).copied();
             let barred = nodes.iter().any(|node| node.index == line.node && node.barred);
             if let Some(wrong) = judge(line, self.standings.get(place), on_disk, barred) {
@@ -140,8 +151,11 @@ impl Audit<'_> {
             }
             let (first, others) = first.get_or_insert_with(|| (digest, standings.clone()));
             let same = *first == digest;
+            let differs = difference(others, &standings);
+            let tells = differs.map(|place| node.replica().tells_of(&place.1)).unwrap_or_default();
             self.hold(same, || {
-                format!("node {index} differs from the others: {}", difference(others, &standings))
+                let place = differs.map(|(document, hash)| format!("{document} {hash}"));
+                format!("node {index} differs from the others: {place:?}: {tells}")
             });
             if !same {
                 self.as_the_server(node);
@@ -237,16 +251,9 @@ impl Audit<'_> {
 }
 
 /// The first change that stands otherwise on one device than on another.
-fn difference(one: &Standings, other: &Standings) -> String {
-    let state = |of: &Standings, place: &Place| of.get(place).cloned();
-    let differs = |place: &&Place| {
-        state(one, place).map(|(state, _)| state) != state(other, place).map(|(state, _)| state)
-    };
-    let found = one.keys().chain(other.keys()).find(differs);
-    found.map_or_else(
-        || "in live values".to_owned(),
-        |place| format!("{} {} {:?} {:?}", place.0, place.1, state(one, place), state(other, place)),
-    )
+fn difference<'a>(one: &'a Standings, other: &'a Standings) -> Option<&'a Place> {
+    let state = |of: &Standings, place: &Place| of.get(place).map(|(state, _)| *state);
+    one.keys().chain(other.keys()).find(|place| state(one, place) != state(other, place))
 }
 
 /// Companions stand beside a value and have no event of their own.

@@ -46,6 +46,8 @@ pub struct Book {
     pub lines: BTreeMap<(DocumentId, ChangeHash), Line>,
     /// What was found missing while the world went on.
     pub violations: Vec<String>,
+    /// Whether the server came back from an old backup.
+    pub server_restored: bool,
 }
 
 impl Book {

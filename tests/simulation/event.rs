@@ -6,9 +6,10 @@ use ruhu_survey::change::Value;
 
 use crate::breakage::Breakage;
 use crate::dice::Dice;
+use crate::host::ServerBackup;
 use crate::node::Backup;
 use crate::rogue;
-use crate::world::{Job, World};
+use crate::world::{Job, Plan, World};
 
 /// One trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,10 @@ enum Strike {
     Stick,
     /// Two devices sync with one another.
     Meet,
+    /// The server's disk is backed up.
+    BackUpServer,
+    /// The server's disk is lost, and its backup comes back.
+    RestoreServer,
 }
 
 /// The troubles of a world: how often each strikes in a week, and what is under way.
@@ -59,7 +64,9 @@ pub struct Trouble {
     down: usize,
     revoked: bool,
     copied: bool,
-    restored: usize,
+    pub(crate) restored: usize,
+    /// The last backup of the server.
+    pub(crate) server_backup: Option<ServerBackup>,
     pub(crate) expiring: Option<usize>,
     pub(crate) rogue: Option<rogue::Rogue>,
     /// What is on the stick that goes around.
@@ -78,7 +85,7 @@ const COPIED: [&str; 4] = ["late", "not_the_starter", "device_revoked", "device_
 impl Trouble {
     /// The troubles of one world: each in half of the worlds, with a frequency of its own. What a broken
     /// guarantee would have guarded against comes every week.
-    pub fn draw(dice: &mut Dice, breakage: Option<Breakage>) -> Self {
+    pub fn draw(dice: &mut Dice, plan: &Plan) -> Self {
         let kinds = [
             (Strike::KillServer, 700),
             (Strike::KillInSync, 700),
@@ -96,7 +103,10 @@ impl Trouble {
         ];
         let drawn = kinds.into_iter().filter(|_| dice.per_mille(500));
         let mut often: Vec<_> = drawn.collect();
-        often.extend(breakage.and_then(guarded).map(|strike| (strike, 1_000)));
+        if plan.loses_server {
+            often.extend([(Strike::BackUpServer, 500), (Strike::RestoreServer, 200)]);
+        }
+        often.extend(plan.breakage.and_then(guarded).map(|strike| (strike, 1_000)));
         let partitioned_per_mille = *dice.pick(&[0, 50, 200, 400]);
         let device_dies_per_mille = *dice.pick(&[0, 5, 20, 60]);
         let server_dies_per_mille = *dice.pick(&[0, 0, 2, 8]);
@@ -166,6 +176,8 @@ impl World<'_> {
             Strike::Rogue => rogue::send(self),
             Strike::Stick => self.carry(),
             Strike::Meet => self.meet(),
+            Strike::BackUpServer => self.back_up_server(),
+            Strike::RestoreServer => self.restore_server(),
         }
     }
 
@@ -214,7 +226,8 @@ impl World<'_> {
     }
 
     fn restore(&mut self) {
-        if self.trouble.backups.is_empty() || self.trouble.restored >= RESTORES_MAX {
+        let enough = self.trouble.restored >= RESTORES_MAX || self.book.server_restored;
+        if self.trouble.backups.is_empty() || enough {
             return;
         }
         let place = self.dice.below(self.trouble.backups.len());

@@ -14,6 +14,7 @@ use ruhu_server::clock::Clock as _;
 use ruhu_server::config::Settings;
 use ruhu_server::enrol::{EnrolmentCode, link, server_certificate};
 use ruhu_server::keys::{KeyUse, ServerKeys};
+use ruhu_server::restore::{Succeeding, succeed};
 use ruhu_server::store::SqliteStore;
 use ruhu_server::store::people::{NewVillage, PeopleStore as _, PlaceStore as _, RegionCommit, User};
 use ruhu_survey::change::{ChangeHash, DocumentId};
@@ -33,12 +34,23 @@ const ADDRESS: &str = "http://127.0.0.1:1";
 /// Long enough for whoever enrols in the same moment.
 const CODE_MS: i64 = 3_600_000;
 
+/// What wraps the keys in the database; it outlives the epochs.
+const WRAP: [u8; 32] = [3; 32];
+
+/// What is left of a server whose disk is lost.
+pub struct ServerBackup {
+    copy: Copy,
+    keys: Arc<ServerKeys>,
+    /// When it was made, milliseconds since 1970.
+    pub made_ms: i64,
+}
+
 /// The server of a world.
 #[derive(Debug)]
 pub struct Host {
     place: RefCell<Place>,
     time: Time,
-    keys: Arc<ServerKeys>,
+    keys: RefCell<Arc<ServerKeys>>,
     dice: RefCell<Dice>,
     running: RefCell<Option<Up>>,
     life: Cell<u64>,
@@ -54,7 +66,7 @@ impl Host {
     /// A server that was just set up, and runs.
     #[must_use]
     pub fn begin(time: &Time, dice: Dice) -> Self {
-        let keys = Arc::new(ServerKeys::from_seeds(&[[1; 32], [2; 32], [3; 32]]));
+        let keys = RefCell::new(Arc::new(ServerKeys::from_seeds(&[[1; 32], [2; 32], WRAP])));
         let (dice, running) = (RefCell::new(dice), RefCell::new(None));
         let place = RefCell::new(Place::empty());
         let host = Self { place, time: time.clone(), keys, dice, running, life: Cell::new(0) };
@@ -64,7 +76,7 @@ impl Host {
     }
 
     fn set_up(&self) {
-        let (store, keys) = (self.store(), &self.keys);
+        let (store, keys) = (self.store(), self.keys());
         let start = EpochStart {
             deployment: DeploymentId::from_bytes([0xd0; 16]),
             epoch: EpochId::from_bytes([0xe0; 16]),
@@ -72,7 +84,7 @@ impl Host {
             started_ms: self.time.now_ms(),
             previous: None,
         };
-        let certificate = server_certificate(&start, keys, "server", 1).unwrap();
+        let certificate = server_certificate(&start, &keys, "server", 1).unwrap();
         store.deployment_begin(&SignedEpochStart::sign(start, &keys.signing).unwrap(), &certificate).unwrap();
         let village = NewVillage {
             id: VILLAGE,
@@ -101,6 +113,32 @@ impl Host {
         self.place.replace(Place::holding(copy));
     }
 
+    /// A backup of the disk, with the keys of this epoch.
+    #[must_use]
+    pub fn back_up(&self) -> ServerBackup {
+        ServerBackup { copy: self.copy(), keys: self.keys(), made_ms: self.now_ms() }
+    }
+
+    /// Puts a backup in the place of the disk, while the program does not run, and begins a new epoch on it.
+    pub fn restore(&self, backup: &ServerBackup) {
+        self.put_back(&backup.copy);
+        let mut dice = self.dice.borrow_mut();
+        let keys = ServerKeys::from_seeds(&[dice.bytes(), dice.bytes(), WRAP]);
+        let epoch = EpochId::from_bytes(dice.bytes());
+        let store = SqliteStore::open(&self.database(), None).unwrap();
+        let (backup_ms, now_ms) = (backup.made_ms, self.now_ms());
+        let asked = Succeeding { epoch, backup_ms, by: "operator", now_ms };
+        succeed(&store, &asked, &keys, Some(&backup.keys)).unwrap();
+        self.keys.replace(Arc::new(keys));
+    }
+
+    /// Whether the certificate that the server has of a device ends before a moment.
+    #[must_use]
+    pub fn ends_before(&self, device: DeviceId, ms: i64) -> bool {
+        let held = self.store().device(device).unwrap();
+        held.is_some_and(|held| held.certificate.statement.until_ms < ms)
+    }
+
     /// Lets the program die at one of its next operations.
     pub fn doom(&self, operations: usize) {
         self.place.borrow().doom(operations);
@@ -121,7 +159,7 @@ impl Host {
             ..Settings::default()
         };
         let config = settings.complete().unwrap();
-        let state = AppState::new(store.clone(), self.keys.clone(), Arc::new(self.time.clone()), &config);
+        let state = AppState::new(store.clone(), self.keys(), Arc::new(self.time.clone()), &config);
         *self.running.borrow_mut() = Some(Up { store, router: router(state).0 });
         self.life.set(self.life.get() + 1);
     }
@@ -156,8 +194,8 @@ impl Host {
 
     /// The server's keys.
     #[must_use]
-    pub fn keys(&self) -> &ServerKeys {
-        &self.keys
+    pub fn keys(&self) -> Arc<ServerKeys> {
+        self.keys.borrow().clone()
     }
 
     /// The true time, which the server's clock tells.
@@ -178,7 +216,7 @@ impl Host {
     /// The enrolment link of a new code for a person.
     pub fn invite(&self, user: UserId) -> String {
         let code = self.code(user);
-        link(ADDRESS, &code, &self.keys.signing.public())
+        link(ADDRESS, &code, &self.keys().signing.public())
     }
 
     fn code(&self, user: UserId) -> EnrolmentCode {
@@ -200,7 +238,7 @@ impl Host {
         let code = self.code(certificate.user).hash();
         let store = self.store();
         let certificate = Certificate { serial: store.next_serial().unwrap(), ..certificate };
-        let signed = SignedCertificate::sign(certificate, &self.keys.signing).unwrap();
+        let signed = SignedCertificate::sign(certificate, &self.keys().signing).unwrap();
         store.invite_redeem(&code, &signed, self.now_ms()).unwrap();
     }
 
@@ -208,7 +246,7 @@ impl Host {
     pub fn revoke(&self, device: DeviceId) {
         let deployment = self.store().deployment().unwrap().deployment;
         let revocation = Revocation { deployment, device, at_ms: self.now_ms(), reason: "lost".to_owned() };
-        let signed = SignedRevocation::sign(revocation, &self.keys.signing).unwrap();
+        let signed = SignedRevocation::sign(revocation, &self.keys().signing).unwrap();
         self.store().device_revoke(&signed).unwrap();
     }
 
@@ -226,8 +264,8 @@ impl Host {
     ) -> Option<ChangeHash> {
         let store = self.store();
         let pen = Pen {
-            device_key: &self.keys.device,
-            signing_key: &self.keys.signing,
+            device_key: &self.keys().device,
+            signing_key: &self.keys().signing,
             opening: self.dice.borrow_mut().bytes(),
             user: ruhu_server::enrol::NOBODY,
             village: VILLAGE,

@@ -26,6 +26,7 @@ pub mod link;
 pub mod model;
 pub mod node;
 pub mod replica;
+pub mod restore;
 pub mod rogue;
 pub mod tally;
 pub mod turn;

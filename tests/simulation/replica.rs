@@ -98,6 +98,17 @@ impl Replica {
         found
     }
 
+    /// How a change came here and what was said of its batch, for whoever looks into a violation.
+    #[must_use]
+    pub fn tells_of(&self, hash: &ChangeHash) -> String {
+        let sql = "SELECT c.state || ' ' || c.rule || ' place ' || coalesce(c.position, '-') || ', batch '
+                       || coalesce(b.number || ' of ' || hex(substr(b.device, 1, 4)) || ' state ' || b.state
+                           || ' own ' || b.own || ' problem ' || b.problem, '-')
+                   FROM change c LEFT JOIN batch b USING (batch) WHERE c.change > ?1 AND hex(c.hash) = '";
+        let sql = format!("{sql}{}'", hash.to_string().to_uppercase());
+        self.rows(&sql, 0, |row| row.get::<_, String>(0)).join("; ")
+    }
+
     /// Batches of this device without a receipt, and what the server said of each.
     #[must_use]
     pub fn unreceived(&self) -> Vec<(i64, String)> {

@@ -59,7 +59,8 @@ fn main() -> ExitCode {
     let turns = Turns::new().unwrap();
     let (seed, weeks) = (number("--seed", 1), number("--device-weeks", 1_000));
     let tells = std::env::args().any(|argument| argument == "--trace");
-    let plan = Plan { breakage, tells, ..Plan::default() };
+    let loses_server = std::env::args().any(|argument| argument == "--loses-server");
+    let plan = Plan { breakage, tells, loses_server, ..Plan::default() };
     if tells {
         let outcome = live(&turns, seed, plan);
         outcome.tally.lines().iter().for_each(|line| println!("{line}"));

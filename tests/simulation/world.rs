@@ -37,11 +37,13 @@ pub struct Plan {
     pub breakage: Option<Breakage>,
     /// Whether every event is kept as a line.
     pub tells: bool,
+    /// Whether the server's disk may be lost, and an old backup of it comes back.
+    pub loses_server: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { devices: 6, weeks: 8, households: 5, breakage: None, tells: false }
+        Self { devices: 6, weeks: 8, households: 5, breakage: None, tells: false, loses_server: false }
     }
 }
 
@@ -118,7 +120,7 @@ impl<'a> World<'a> {
         let tally = if plan.tells { Tally::telling() } else { Tally::default() };
         let net = Net::new(host, turns.turn(), Dice::new(seed, 1), tally, Meddler::new(plan.breakage));
         let mut dice = Dice::new(seed, 0);
-        let trouble = Trouble::draw(&mut dice, plan.breakage);
+        let trouble = Trouble::draw(&mut dice, &plan);
         let mut world = Self {
             plan,
             turns,

@@ -15,7 +15,7 @@ use ruhu_sync::peer::{CarriedBatch, CarriedReceipt, CarriedReplay, HouseholdKeys
 use ruhu_sync::response::RelayedDecision;
 
 use crate::error::Error;
-use crate::receive::Receiver;
+use crate::receive::{OTHER_EPOCH, Receiver};
 use crate::replay;
 use crate::store::batch::{self, BatchState};
 use crate::store::document::{self, Arrived, ChangeState};
@@ -58,6 +58,26 @@ impl Carried {
         self.keys += other.keys;
         self.set_aside += other.set_aside;
         self.not_built += other.not_built;
+    }
+}
+
+/// What a receipt that another device handed on is worth.
+#[derive(Debug, Clone, Copy)]
+enum Worth<'r> {
+    /// The server has the batch.
+    Received(&'r SignedReceipt),
+    /// The server had it before it was restored: it takes the batch as of then.
+    Former(&'r SignedReceipt),
+    /// There is none, or none by a server that is known here.
+    Nothing,
+}
+
+impl<'r> Worth<'r> {
+    fn received(self) -> Option<&'r SignedReceipt> {
+        match self {
+            Self::Received(receipt) => Some(receipt),
+            Self::Former(_) | Self::Nothing => None,
+        }
     }
 }
 
@@ -166,12 +186,9 @@ impl Receiver<'_> {
             }
         };
         let id = verified.batch.id();
-        let receipt = self.usable_receipt(carried.receipt.as_ref(), &verified.batch)?;
+        let worth = self.worth(carried.receipt.as_ref(), &verified.batch)?;
         if let Some(known) = batch::find(self.tx, &id)? {
-            if let (Some(receipt), false) = (receipt, known.received) {
-                counts.receipts_of_others += u64::from(!known.own);
-                self.received(&known, receipt, sequence(carried.sequence))?;
-            }
+            self.receipted(&known, worth, carried.sequence, counts)?;
             return Ok(None);
         }
         if let Some(previous) = self.lacking_before(&verified.batch)? {
@@ -182,13 +199,35 @@ impl Receiver<'_> {
             return Ok(None);
         }
         staged::settled(self.tx, &id)?;
-        self.store_carried(&verified, receipt, carried.sequence)?;
+        let receipt = worth.received();
+        let row = self.store_carried(&verified, receipt, carried.sequence)?;
+        if let Worth::Former(former) = worth {
+            batch::keep_former_receipt(self.tx, row, former)?;
+        }
         if origin == Origin::Peer {
             counts.batches += 1;
             counts.received += u64::from(receipt.is_some());
         }
         self.taken.freed += u64::from(origin == Origin::Staged);
         Ok(Some(id))
+    }
+
+    /// A receipt for a batch that is here.
+    fn receipted(
+        &mut self,
+        known: &batch::Known,
+        worth: Worth<'_>,
+        feed: u64,
+        counts: &mut Carried,
+    ) -> Result<(), Error> {
+        match worth {
+            Worth::Received(receipt) if !known.received => {
+                counts.receipts_of_others += u64::from(!known.own);
+                self.received(known, receipt, sequence(feed))
+            }
+            Worth::Former(former) => batch::keep_former_receipt(self.tx, known.row, former),
+            Worth::Received(_) | Worth::Nothing => Ok(()),
+        }
     }
 
     /// The batch before this one in its chain, when it is not here.
@@ -213,21 +252,18 @@ impl Receiver<'_> {
         Ok(Ok(Verified { batch, body, author, certificate }))
     }
 
-    /// A receipt that came with a batch, if it is by our server and speaks of this batch. One of another
-    /// epoch says nothing about this one.
-    fn usable_receipt<'r>(
-        &mut self,
-        receipt: Option<&'r SignedReceipt>,
-        batch: &Batch,
-    ) -> Result<Option<&'r SignedReceipt>, Error> {
-        let Some(receipt) = receipt.filter(|receipt| receipt.statement.epoch == self.identity.epoch) else {
-            return Ok(None);
-        };
+    /// What a receipt that came with a batch is worth here.
+    fn worth<'r>(&mut self, receipt: Option<&'r SignedReceipt>, batch: &Batch) -> Result<Worth<'r>, Error> {
+        let Some(receipt) = receipt else { return Ok(Worth::Nothing) };
         match self.check_receipt(receipt, &batch.header) {
-            Ok(()) => Ok(Some(receipt)),
+            Ok(()) => Ok(Worth::Received(receipt)),
+            Err(OTHER_EPOCH) if self.check_former_receipt(receipt, &batch.header).is_ok() => {
+                Ok(Worth::Former(receipt))
+            }
+            Err(OTHER_EPOCH) => Ok(Worth::Nothing),
             Err(code) => {
                 self.put_aside("receipt", code, &batch.id().to_string(), &receipt.to_bytes())?;
-                Ok(None)
+                Ok(Worth::Nothing)
             }
         }
     }
@@ -237,7 +273,7 @@ impl Receiver<'_> {
         verified: &Verified,
         receipt: Option<&SignedReceipt>,
         feed: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<i64, Error> {
         let Verified { batch, body, .. } = verified;
         let row = batch::insert(self.tx, batch, 0, BatchState::Sealed)?;
         if let Some(receipt) = receipt {
@@ -259,7 +295,7 @@ impl Receiver<'_> {
             let arrived = Arrived { document, hash, bytes, batch: row, position, state, rule: &rule };
             document::add_arrived(self.tx, &arrived)?;
         }
-        Ok(())
+        Ok(row)
     }
 
     /// What the server will most likely say of a change that it has not seen.
@@ -315,17 +351,14 @@ impl Receiver<'_> {
     fn carried_receipt(&mut self, carried: &CarriedReceipt, counts: &mut Carried) -> Result<(), Error> {
         let receipt = &carried.receipt;
         let id = receipt.statement.batch;
-        if receipt.statement.epoch != self.identity.epoch {
-            return Ok(());
-        }
         match batch::find(self.tx, &id)? {
             Some(known) if known.received => Ok(()),
             Some(known) => {
                 let held = batch::read(&batch::bytes_of_row(self.tx, known.row)?)?;
-                let Some(receipt) = self.usable_receipt(Some(receipt), &held)? else { return Ok(()) };
-                counts.receipts_of_others += u64::from(!known.own);
-                self.received(&known, receipt, sequence(carried.sequence))
+                let worth = self.worth(Some(receipt), &held)?;
+                self.receipted(&known, worth, carried.sequence, counts)
             }
+            None if receipt.statement.epoch != self.identity.epoch => Ok(()),
             // It is looked at when the batch leaves the stage. One for a batch that is not here is of no use.
             None => staged::keep_receipt(self.tx, receipt).map(drop),
         }

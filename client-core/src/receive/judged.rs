@@ -54,10 +54,12 @@ impl Receiver<'_> {
         let waiting = if state == ChangeState::Own { ChangeState::Own } else { ChangeState::Held };
         // A held change of one's own stays in view: it only waits at the server. So does what is kept apart for
         // the key alone: its person goes on working, and it counts once the device is enrolled again.
+        let replaced = document::replaced(self.tx, row)?.contains_key(&hash);
+        let stays = known.own && !replaced;
         let (state, rule) = match verdict {
             Verdict::Accepted => (ChangeState::Accepted, ""),
             Verdict::Held { .. } => (waiting, "held"),
-            Verdict::Quarantined { rule, .. } if known.own && OF_THE_KEY.contains(&rule.as_str()) => {
+            Verdict::Quarantined { rule, .. } if stays && OF_THE_KEY.contains(&rule.as_str()) => {
                 (ChangeState::Own, rule.as_str())
             }
             Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
@@ -71,7 +73,7 @@ impl Receiver<'_> {
         self.taken.not_accepted += u64::from(known.own && not_accepted);
         if matches!(state, ChangeState::Quarantined | ChangeState::Refused) {
             self.bench.rebuild(known.village, id)?;
-        } else if state == ChangeState::Accepted && document::replaced(self.tx, row)?.contains_key(&hash) {
+        } else if state == ChangeState::Accepted && replaced {
             // It was written anew meanwhile, and what it stands on was adopted before it arrived.
             self.bench.rebuild(known.village, id)?;
         }

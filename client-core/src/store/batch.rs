@@ -372,6 +372,22 @@ pub(crate) fn keep_receipt(
     Ok(())
 }
 
+/// Keeps the receipt of an epoch that ended for a batch that waits: it is shown to the server with the batch.
+pub(crate) fn keep_former_receipt(
+    connection: &Connection,
+    row: i64,
+    receipt: &SignedReceipt,
+) -> Result<(), Error> {
+    let said = &receipt.statement;
+    connection
+        .prepare_cached(
+            "UPDATE batch SET receipt = ?2, not_before_ms = ?3, received_ms = ?4
+             WHERE batch = ?1 AND state <> 2 AND receipt IS NULL",
+        )?
+        .execute(params![row, receipt.to_bytes(), said.anchor_ms, said.received_ms])?;
+    Ok(())
+}
+
 /// Queues batches again that the server turns out not to have: a chain from a number on.
 pub(crate) fn queue_again(
     connection: &Connection,

@@ -199,3 +199,27 @@ fn another_persons_code_does_not_take_a_store_over() {
     assert!(matches!(refused, Err(Error::AlreadyEnrolled)), "{refused:?}");
     assert_eq!(two.client.status().unwrap().device.unwrap().device, device);
 }
+
+#[test]
+fn a_key_that_a_copy_has_taken_already_is_not_asked_for_again() {
+    let server = FakeServer::new();
+    server.enrols(PERSON);
+    let mut tablet = Tablet::enrolled(&server, 1);
+    put(&mut tablet, &server, "group_name", "三组");
+    tablet.sync(&server);
+    let (mut one, mut two) = copy(tablet);
+    put(&mut one, &server, "remarks", "甲");
+    one.sync(&server);
+    put(&mut two, &server, "remarks", "乙");
+    server.loses_replacements(true);
+    two.try_sync(&server).unwrap();
+    server.loses_replacements(false);
+    let (mut third, mut fourth) = copy(two);
+    assert!(third.sync(&server).provisional);
+    enrol_again(&mut third, &server).unwrap();
+    assert!(fourth.sync(&server).provisional, "under a key of its own");
+    enrol_again(&mut fourth, &server).unwrap();
+    assert_eq!((fourth.sync(&server).waiting, third.sync(&server).waiting), (0, 0));
+    let device = |tablet: &Tablet| tablet.client.status().unwrap().device.unwrap().device;
+    assert_ne!(device(&third), device(&fourth));
+}

@@ -7,6 +7,9 @@ use crate::command::{cargo, run};
 /// How long, from which seed, and what is broken on purpose.
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
+    /// Let the server's disk be lost too, and an old backup of it come back
+    #[arg(long)]
+    loses_server: bool,
     /// How many device-weeks to live through
     #[arg(long, default_value_t = 10_000)]
     device_weeks: u64,
@@ -30,5 +33,6 @@ pub(crate) fn run_worlds(simulate: &Simulate) -> anyhow::Result<()> {
     if let Some(breakage) = &simulate.breakage {
         worlds.args(["--breakage", breakage]);
     }
+    worlds.args(simulate.loses_server.then_some("--loses-server"));
     run(worlds.args(simulate.trace.then_some("--trace")))
 }

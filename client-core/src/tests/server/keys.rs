@@ -52,6 +52,10 @@ impl FakeServer {
             self.revoke(old.device_id(), at_ms);
         }
         let mut state = self.state.lock().unwrap();
+        let made = state.certificates.get(&new.device_id());
+        if made.is_some_and(|made| made.statement.kind == CertificateKind::Device) {
+            return problem(409, "enrolment_key_in_use", &[]);
+        }
         state.retired.insert(old.device_id());
         let held = state.certificates[&old.device_id()].statement.clone();
         let (kind, serial) = (CertificateKind::Provisional, state.certificates.len() as u64 + 1);
