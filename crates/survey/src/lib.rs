@@ -24,5 +24,6 @@ pub mod reauthor;
 pub mod register;
 pub mod replay;
 pub mod role;
+pub mod rule;
 pub mod sealed;
 pub mod shown;
