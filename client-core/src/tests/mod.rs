@@ -4,6 +4,7 @@ mod carrying;
 mod carrying_laws;
 mod copies;
 mod forked;
+mod forming;
 mod laws;
 mod repairing;
 mod resuming;

@@ -201,9 +201,12 @@ pub(crate) struct Check {
     /// Answers from a file: a JSON object of keys and values
     #[arg(long)]
     pub(crate) answers: Option<PathBuf>,
-    /// How the visit ended
-    #[arg(long, default_value = "completed")]
-    pub(crate) result: String,
+    /// How the visit ended; as answered, or `completed`
+    #[arg(long)]
+    pub(crate) result: Option<String>,
+    /// Asks the short form only: the starred questions, and what is ticked as changed
+    #[arg(long)]
+    pub(crate) short: bool,
     /// Keeps the answers as a draft instead of submitting
     #[arg(long)]
     pub(crate) keep_draft: bool,

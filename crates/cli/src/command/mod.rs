@@ -3,6 +3,7 @@
 mod bundle;
 mod check;
 mod conflict;
+mod dialogue;
 mod edit;
 mod enrol;
 mod history;
