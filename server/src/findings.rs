@@ -26,8 +26,18 @@ pub enum FindingsError {
     Keys(#[from] KeyError),
 }
 
-/// The findings of a submitted check, with what private questions were answered; `None` when the village has no such check, it is not submitted, or this
-/// program has neither its form nor rules for it.
+/// What came of looking for the findings of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// The village has no such check.
+    NoCheck,
+    /// It is not submitted, or this program has neither its form nor rules for it.
+    NotJudged,
+    /// The findings, with what private questions were answered.
+    Found(Findings),
+}
+
+/// The findings of a check.
 ///
 /// # Errors
 /// That the store fails, or a wrapped key does not open.
@@ -36,12 +46,12 @@ pub fn findings(
     keys: &ServerKeys,
     village: VillageId,
     check: CheckId,
-) -> Result<Option<Findings>, FindingsError> {
-    let Some(detail) = store.check(village, check)? else { return Ok(None) };
+) -> Result<Looked, FindingsError> {
+    let Some(detail) = store.check(village, check)? else { return Ok(Looked::NoCheck) };
     let (Some(household), Some(_)) = (detail.check.household, &detail.check.submitted) else {
-        return Ok(None);
+        return Ok(Looked::NotJudged);
     };
-    let Some(of_household) = store.household(village, household)? else { return Ok(None) };
+    let Some(of_household) = store.household(village, household)? else { return Ok(Looked::NotJudged) };
     let now = of_household.seen.register;
     let told = match told_in(&now, check) {
         Some(change) => store.as_of(village, household.into(), &[change])?,
@@ -57,7 +67,7 @@ pub fn findings(
         last: last.as_ref().map(|(id, register)| (*id, register)),
         before: before.as_ref(),
     };
-    Ok(judge(&visit.facts(opened.as_ref())))
+    Ok(judge(&visit.facts(opened.as_ref())).map_or(Looked::NotJudged, Looked::Found))
 }
 
 /// The documents that a visit stands on.

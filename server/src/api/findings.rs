@@ -17,20 +17,21 @@ use super::AppState;
 use super::identity::Reader;
 use super::page::Id;
 use super::problem::ApiError;
-use crate::findings::{FindingsError, findings};
+use crate::findings::{FindingsError, Looked, findings};
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(of_check))
 }
 
 /// What the rules find in a check. Each finding is a lead, never a decision.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = Findings)]
 pub(crate) struct FindingsJson {
-    /// The rules and their version.
-    ruleset: String,
+    /// The rules and their version; null where there are no findings, as the check is not submitted or this
+    /// server does not have its form.
+    ruleset: Option<String>,
     /// The form and its version.
-    form: String,
+    form: Option<String>,
     /// What the formulas come to, in fen or basis points; null where something is not known.
     formulas: BTreeMap<String, serde_json::Value>,
     /// One for each rule.
@@ -62,8 +63,8 @@ pub(crate) struct FindingJson {
 impl From<Findings> for FindingsJson {
     fn from(found: Findings) -> Self {
         Self {
-            ruleset: found.ruleset,
-            form: found.form,
+            ruleset: Some(found.ruleset),
+            form: Some(found.form),
             formulas: json(found.formulas),
             findings: found.findings.into_iter().map(Into::into).collect(),
         }
@@ -115,11 +116,17 @@ async fn of_check(
     let keys = Arc::clone(&state.keys);
     let found = state
         .store(move |store| {
-            let mut found = villages.into_iter().map(|village| findings(store, &keys, village, check));
-            found.find_map(Result::transpose).transpose().map_err(ApiError::from)
+            let looked = villages.into_iter().map(|village| findings(store, &keys, village, check));
+            let mut there = looked.filter(|looked| !matches!(looked, Ok(Looked::NoCheck)));
+            there.next().unwrap_or(Ok(Looked::NoCheck)).map_err(ApiError::from)
         })
         .await?;
-    let found = found.ok_or(ApiError::NotFound("check"))?;
-    let form = form::pinned(&found.form).ok_or(ApiError::NotFound("form"))?;
-    Ok(Json(found.without_private(form).into()))
+    match found {
+        Looked::NoCheck => Err(ApiError::NotFound("check")),
+        Looked::NotJudged => Ok(Json(FindingsJson::default())),
+        Looked::Found(found) => {
+            let form = form::pinned(&found.form).ok_or(ApiError::NotFound("form"))?;
+            Ok(Json(found.without_private(form).into()))
+        }
+    }
 }

@@ -28,6 +28,47 @@ fn rules() -> LoadedRules {
     load_rules("test.json", text, &[national], newest(FIRST).unwrap()).unwrap()
 }
 
+/// What the example answers, in fen, in codes, and in yes and no.
+const MONEY: [(&str, i64); 21] = [
+    ("income/wage_income", 2_660_000),
+    ("income/business_income", 640_000),
+    ("income/business_cost", 310_000),
+    ("income/property_income", 40_000),
+    ("income/transfer/subsistence_allowance", 420_000),
+    ("income/transfer/ecological", 38_000),
+    ("income/transfer/pension", 153_600),
+    ("income/transfer/destitute_support", 0),
+    ("income/transfer/disability_subsidy", 0),
+    ("income/transfer/family_planning", 0),
+    ("income/transfer/farming", 0),
+    ("income/transfer/support_by_kin", 0),
+    ("income/transfer/other", 0),
+    ("medical/compliant_self_pay", 1_180_000),
+    ("spending/other_rigid", 0),
+    ("debt/loan_total", 0),
+    ("debt/micro_credit", 0),
+    ("water/shortage_days", 0),
+    ("housing/area", 12_000),
+    ("land/arable", 300),
+    ("education/school_burden", 0),
+];
+const CODES: [(&str, &str); 7] = [
+    ("education/stage/cccccccccccccccc", "primary"),
+    ("housing/dwelling_kind", "owned"),
+    ("housing/grade", "b"),
+    ("water/piped", "piped"),
+    ("water/enough", "enough"),
+    ("water/quality", "tested_good"),
+    ("living/food", "yes"),
+];
+const FLAGS: [(&str, bool); 5] = [
+    ("living/clothing_ok", true),
+    ("living/bedding_ok", true),
+    ("housing/hazards/none", true),
+    ("shock/kind/none", true),
+    ("policy/measures_known/social_security", true),
+];
+
 /// The household of the worked example, with everything answered and nothing amiss but what it costs to be ill.
 fn example() -> Facts {
     let mut facts = Facts {
@@ -65,48 +106,9 @@ fn example() -> Facts {
     facts.register.insert("monitor_category".to_owned(), text("unstable_lifted"));
     facts.register.insert("identified_month".to_owned(), text("2023-05"));
     facts.answers.insert("visit_result".to_owned(), text("completed"));
-    let money: [(&str, i64); 21] = [
-        ("income/wage_income", 2_660_000),
-        ("income/business_income", 640_000),
-        ("income/business_cost", 310_000),
-        ("income/property_income", 40_000),
-        ("income/transfer/subsistence_allowance", 420_000),
-        ("income/transfer/ecological", 38_000),
-        ("income/transfer/pension", 153_600),
-        ("income/transfer/destitute_support", 0),
-        ("income/transfer/disability_subsidy", 0),
-        ("income/transfer/family_planning", 0),
-        ("income/transfer/farming", 0),
-        ("income/transfer/support_by_kin", 0),
-        ("income/transfer/other", 0),
-        ("medical/compliant_self_pay", 1_180_000),
-        ("spending/other_rigid", 0),
-        ("debt/loan_total", 0),
-        ("debt/micro_credit", 0),
-        ("water/shortage_days", 0),
-        ("housing/area", 12_000),
-        ("land/arable", 300),
-        ("education/school_burden", 0),
-    ];
-    let codes = [
-        ("education/stage/cccccccccccccccc", "primary"),
-        ("housing/dwelling_kind", "owned"),
-        ("housing/grade", "b"),
-        ("water/piped", "piped"),
-        ("water/enough", "enough"),
-        ("water/quality", "tested_good"),
-        ("living/food", "yes"),
-    ];
-    let flags = [
-        ("living/clothing_ok", true),
-        ("living/bedding_ok", true),
-        ("housing/hazards/none", true),
-        ("shock/kind/none", true),
-        ("policy/measures_known/social_security", true),
-    ];
-    facts.answers.extend(money.map(|(key, fen)| (format!("answer/{key}"), Value::Int(fen))));
-    facts.answers.extend(codes.map(|(key, code)| (format!("answer/{key}"), text(code))));
-    facts.answers.extend(flags.map(|(key, flag)| (format!("answer/{key}"), Value::Bool(flag))));
+    facts.answers.extend(MONEY.map(|(key, fen)| (format!("answer/{key}"), Value::Int(fen))));
+    facts.answers.extend(CODES.map(|(key, code)| (format!("answer/{key}"), text(code))));
+    facts.answers.extend(FLAGS.map(|(key, flag)| (format!("answer/{key}"), Value::Bool(flag))));
     let before: Vec<(String, Value)> = facts
         .answers
         .iter()
