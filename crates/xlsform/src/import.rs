@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_survey::form::{
-    Choice, Form, Group, Label, Question, QuestionType, Reason, Required, Section, Severity, Validation, load,
+    Choice, Form, Group, Label, Question, QuestionType, Required, Section, Severity, Validation, load,
 };
 use serde_json::Value;
 
 use crate::columns::{is_yes, label, others};
 use crate::report::{Report, XlsformError};
+use crate::rows::{What, is_reserved, own_question, what};
+use crate::settle::take_out;
 use crate::sheet::{Book, Row, read};
 use crate::spoken::{Names, Spoken, decimals, names};
 use crate::to_cel::{Place, tag, to_cel};
@@ -33,7 +35,7 @@ pub struct Imported {
     pub report: Report,
 }
 
-/// Reads an XLSForm workbook.
+/// Reads an XLSForm workbook, `.xlsx`, `.xls` or `.ods`.
 ///
 /// # Errors
 /// When it is no workbook, has no sheet of questions, or nothing of it could be carried over.
@@ -52,17 +54,6 @@ pub fn import(bytes: &[u8]) -> Result<Imported, XlsformError> {
     importer.walk(&book.survey);
     let form = importer.form(book.settings.as_ref());
     importer.settle(form)
-}
-
-/// What a row of the survey is.
-enum What {
-    Question(QuestionType, Option<String>),
-    Begin {
-        repeat: bool,
-    },
-    End,
-    /// Nothing of ours takes it, and why.
-    Lost(&'static str),
 }
 
 /// A group or a repeat that is open.
@@ -511,70 +502,6 @@ fn into_group(section: &mut Section, frame: Option<Frame>, question: Question) {
     }
 }
 
-/// Takes the part of a form out that a fault is about.
-fn take_out(form: &mut Form, at: &str, reason: &Reason) {
-    form.validations.retain(|validation| validation.id != at);
-    for section in &mut form.sections {
-        for group in &mut section.groups {
-            for question in &mut group.questions {
-                question.validations.retain(|validation| validation.id != at);
-                if question.key == at {
-                    strip(question, reason, &mut group.relevant, &mut section.relevant);
-                }
-            }
-            let gone = !is_a_part(reason);
-            group.questions.retain(|question| question.key != at || !gone);
-        }
-        section.groups.retain(|group| !group.questions.is_empty());
-    }
-    form.sections.retain(|section| !section.groups.is_empty());
-}
-
-fn strip(
-    question: &mut Question,
-    reason: &Reason,
-    of_group: &mut Option<String>,
-    of_section: &mut Option<String>,
-) {
-    match reason {
-        Reason::Expression { part: "relevant", .. } | Reason::NoCondition("relevant") | Reason::Cycle(_) => {
-            if question.relevant.take().is_none() && of_group.take().is_none() {
-                *of_section = None;
-            }
-        }
-        Reason::Expression { part: "required", .. } | Reason::NoCondition("required") => {
-            question.required = Required::Fixed(false);
-        }
-        Reason::Expression { part: "choice_filter", .. } | Reason::NoCondition("choice_filter") => {
-            question.choice_filter = None;
-        }
-        Reason::Expression { part: "value", .. } => {
-            // A calculated question without its value is only a name.
-            question.kind = QuestionType::Note;
-            question.value = None;
-        }
-        Reason::UnknownField(_) | Reason::UnfitField(_) => {
-            question.field = None;
-            question.register = None;
-        }
-        Reason::UnknownCode(_) => question.only.clear(),
-        _ => {}
-    }
-}
-
-/// Whether a fault is about a part of a question that can be left out by itself.
-const fn is_a_part(reason: &Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Expression { .. }
-            | Reason::NoCondition(_)
-            | Reason::Cycle(_)
-            | Reason::UnknownField(_)
-            | Reason::UnfitField(_)
-            | Reason::UnknownCode(_)
-    )
-}
-
 fn all_of(parts: impl Iterator<Item = String>) -> Option<String> {
     let parts: Vec<String> = parts.collect();
     match parts.as_slice() {
@@ -600,96 +527,4 @@ fn balanced(text: &str) -> bool {
         }
     }
     depth == 0
-}
-
-fn is_reserved(key: &str) -> bool {
-    const TAKEN: [&str; 14] = [
-        "members",
-        "population",
-        "today",
-        "age_day",
-        "check",
-        "household",
-        "last",
-        "formula",
-        "age",
-        "sex",
-        "birth_date",
-        "is_head",
-        "is_new",
-        "disability_grade",
-    ];
-    const WORDS: [&str; 16] = [
-        "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if",
-        "import", "let", "loop", "package",
-    ];
-    const MORE: [&str; 5] = ["namespace", "return", "var", "void", "while"];
-    TAKEN.contains(&key) || WORDS.contains(&key) || MORE.contains(&key)
-}
-
-/// What an export of ours said of a question, where the row is still of the type it had.
-fn own_question(row: &Row) -> Option<Question> {
-    let rest: Value = serde_json::from_str(row.get("ruhu")).ok()?;
-    let mut question = rest.get("question")?.as_object()?.clone();
-    question.insert("key".to_owned(), Value::from("x"));
-    question.insert("label".to_owned(), serde_json::json!({ "zh": "x", "en": "x" }));
-    let question: Question = serde_json::from_value(Value::Object(question)).ok()?;
-    let (kind, _) = kind_and_list(row.get("type"), row.get("appearance"))?;
-    let same = kind == question.kind
-        || matches!(
-            (question.kind, kind),
-            (QuestionType::Bool, QuestionType::One)
-                | (QuestionType::Member, QuestionType::Text)
-                | (QuestionType::Month, QuestionType::Date)
-        );
-    same.then_some(question)
-}
-
-fn what(row: &Row) -> Option<What> {
-    let kind = row.get("type").trim().to_lowercase().replace('_', " ");
-    let kind = kind.split_whitespace().collect::<Vec<_>>().join(" ");
-    match kind.as_str() {
-        "begin group" | "begin lgroup" => return Some(What::Begin { repeat: false }),
-        "begin repeat" | "begin lrepeat" | "begin looped group" => return Some(What::Begin { repeat: true }),
-        "end group" | "end repeat" | "end lgroup" | "end lrepeat" => return Some(What::End),
-        "start" | "end" | "today" | "deviceid" | "device id" | "username" | "phonenumber"
-        | "phone number" | "email" | "simserial" | "subscriberid" | "start-geopoint" | "audit"
-        | "background-audio" => {
-            return Some(What::Lost("kept with every check, or not at all: it is no question"));
-        }
-        "hidden" | "xml-external" | "csv-external" | "geotrace" | "geoshape" | "audio" | "video" | "file"
-        | "rank" | "time" => {
-            return Some(What::Lost("a question of this type has no counterpart"));
-        }
-        _ => {}
-    }
-    if kind.starts_with("rank ") || kind.contains("from file") || kind.contains("external") {
-        return Some(What::Lost("a question of this type has no counterpart"));
-    }
-    kind_and_list(row.get("type"), row.get("appearance")).map(|(kind, list)| What::Question(kind, list))
-}
-
-fn kind_and_list(text: &str, appearance: &str) -> Option<(QuestionType, Option<String>)> {
-    let mut words = text.split_whitespace();
-    let first = words.next()?.to_lowercase().replace(' ', "_");
-    let plain = |kind| Some((kind, None));
-    match first.as_str() {
-        "select_one" | "select1" => Some((QuestionType::One, words.next().map(str::to_owned))),
-        "select_multiple" => Some((QuestionType::Many, words.next().map(str::to_owned))),
-        "select" => {
-            let kind = if words.next()? == "one" { QuestionType::One } else { QuestionType::Many };
-            Some((kind, words.last().map(str::to_owned)))
-        }
-        "integer" | "int" | "range" => plain(QuestionType::Int),
-        "decimal" => plain(QuestionType::Decimal),
-        "text" | "string" | "barcode" => plain(QuestionType::Text),
-        "date" | "datetime" => plain(QuestionType::Date),
-        "geopoint" | "gps" | "location" => plain(QuestionType::Position),
-        "image" | "photo" if appearance.contains("signature") => plain(QuestionType::Signature),
-        "image" | "photo" => plain(QuestionType::Photo),
-        "acknowledge" | "trigger" => plain(QuestionType::Bool),
-        "calculate" => plain(QuestionType::Calculated),
-        "note" => plain(QuestionType::Note),
-        _ => None,
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use calamine::{Data, Reader, Xlsx};
+use calamine::{Data, Reader, Sheets, open_workbook_auto_from_rs};
 
 use crate::report::XlsformError;
 
@@ -35,15 +35,15 @@ pub(crate) struct Book {
 }
 
 pub(crate) fn read(bytes: &[u8]) -> Result<Book, XlsformError> {
-    let mut book: Xlsx<_> =
-        Xlsx::new(Cursor::new(bytes)).map_err(|error| XlsformError::Workbook(error.to_string()))?;
+    let mut book = open_workbook_auto_from_rs(Cursor::new(bytes))
+        .map_err(|error| XlsformError::Workbook(error.to_string()))?;
     let survey = rows(&mut book, "survey")?.ok_or(XlsformError::NoSurvey)?;
     let choices = rows(&mut book, "choices")?.unwrap_or_default();
     let settings = rows(&mut book, "settings")?.and_then(|rows| rows.into_iter().next());
     Ok(Book { survey, choices, settings })
 }
 
-fn rows(book: &mut Xlsx<Cursor<&[u8]>>, name: &str) -> Result<Option<Vec<Row>>, XlsformError> {
+fn rows(book: &mut Sheets<Cursor<&[u8]>>, name: &str) -> Result<Option<Vec<Row>>, XlsformError> {
     let found = book.sheet_names().into_iter().find(|sheet| sheet.trim().eq_ignore_ascii_case(name));
     let Some(sheet) = found else { return Ok(None) };
     let range = book.worksheet_range(&sheet).map_err(|error| XlsformError::Workbook(error.to_string()))?;

@@ -202,6 +202,26 @@ fn the_first_form_comes_back_as_it_went() {
     assert_eq!(back.form, expected);
 }
 
+/// A condition over a question.
+fn condition_on(before: &Question, condition: usize, amount: i64) -> String {
+    match (before.kind, condition) {
+        (_, 0) => format!("known({})", before.key),
+        (QuestionType::Int | QuestionType::Decimal, _) => {
+            format!("{} > {amount} || {} == 0", before.key, before.key)
+        }
+        (QuestionType::One, _) => format!("{} in ['a', 'b'] && !({} == 'b')", before.key, before.key),
+        (QuestionType::Many, _) => {
+            format!("'a' in {} && size({}) < {amount}", before.key, before.key)
+        }
+        (QuestionType::Text, _) => {
+            format!("matches({}, '^(?:[a-z]+)$') || {} == 'it\\'s'", before.key, before.key)
+        }
+        (QuestionType::Date, _) => format!("{} <= today", before.key),
+        (QuestionType::Bool, _) => format!("{} == true", before.key),
+        _ => "true".to_owned(),
+    }
+}
+
 /// Questions of every kind that XLSForm knows, with conditions over those before them.
 fn any_form() -> impl Strategy<Value = Form> {
     let kinds = [
@@ -221,22 +241,7 @@ fn any_form() -> impl Strategy<Value = Form> {
         let mut questions: Vec<Question> = Vec::new();
         for (number, (kind, required, short, condition, amount)) in drawn.into_iter().enumerate() {
             let chooses = matches!(kind, QuestionType::One | QuestionType::Many);
-            let relevant = questions.last().map(|before| match (before.kind, condition) {
-                (_, 0) => format!("known({})", before.key),
-                (QuestionType::Int | QuestionType::Decimal, _) => {
-                    format!("{} > {amount} || {} == 0", before.key, before.key)
-                }
-                (QuestionType::One, _) => format!("{} in ['a', 'b'] && !({} == 'b')", before.key, before.key),
-                (QuestionType::Many, _) => {
-                    format!("'a' in {} && size({}) < {amount}", before.key, before.key)
-                }
-                (QuestionType::Text, _) => {
-                    format!("matches({}, '^(?:[a-z]+)$') || {} == 'it\\'s'", before.key, before.key)
-                }
-                (QuestionType::Date, _) => format!("{} <= today", before.key),
-                (QuestionType::Bool, _) => format!("{} == true", before.key),
-                _ => "true".to_owned(),
-            });
+            let relevant = questions.last().map(|before| condition_on(before, condition, amount));
             questions.push(Question {
                 key: format!("q{number}"),
                 kind,
