@@ -29,9 +29,8 @@ fn strip(
 ) {
     match reason {
         Reason::Expression { part: "relevant", .. } | Reason::NoCondition("relevant") | Reason::Cycle(_) => {
-            if question.relevant.take().is_none() && of_group.take().is_none() {
-                *of_section = None;
-            }
+            // The innermost condition is the likeliest to be the one.
+            [&mut question.relevant, of_group, of_section].into_iter().find_map(Option::take);
         }
         Reason::Expression { part: "required", .. } | Reason::NoCondition("required") => {
             question.required = Required::Fixed(false);

@@ -1,5 +1,5 @@
 //! Forms go out and come back, and spreadsheets that others made are read with a report.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use proptest::prelude::*;
 use ruhu_survey::form::{Choice, Form, Group, Label, Question, QuestionType, Required, Section, load};

@@ -103,10 +103,13 @@ fn somebody_of_unknown_age_is_rather_asked_too_much() {
     assert!(asks(&facts, "in_school_status@c"));
 }
 
+/// A question, answers, and whether it is asked then.
+type Skip<'a> = (&'a str, &'a [(&'a str, Value)], bool);
+
 #[test]
 fn skip_logic_of_the_household() {
     let visit = completed(household());
-    let cases: [(&str, &[(&str, Value)], bool); 14] = [
+    let cases: [Skip<'_>; 14] = [
         ("fetch_minutes", &[("answer/water/piped", text("piped"))], false),
         ("fetch_minutes", &[("answer/water/piped", text("self_fetched"))], true),
         ("shortage_season", &[("answer/water/shortage_days", Value::Int(0))], false),
