@@ -109,7 +109,10 @@ fn ask(
     output: &Output,
 ) -> Result<bool, Failure> {
     let star = if item.required { "*" } else { "" };
-    let choices: Vec<String> = item.choices.iter().map(|choice| said(&choice.label, output)).collect();
+    let mut choices: Vec<String> = item.choices.iter().map(|choice| said(&choice.label, output)).collect();
+    if item.kind == QuestionType::Bool {
+        choices = ["是", "否"].map(str::to_owned).to_vec();
+    }
     let choices = if choices.is_empty() { String::new() } else { format!(" [{}]", choices.join(" / ")) };
     let last = item.last.as_ref().map(|last| {
         output.message(
