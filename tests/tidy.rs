@@ -19,14 +19,15 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Which of our packages each package may use.
 fn arrows() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    let rows: [(&str, &[&str]); 10] = [
+    let rows: [(&str, &[&str]); 11] = [
         ("crates/survey", &[]),
         ("crates/ledger", &["ruhu-survey"]),
         ("crates/sync", &["ruhu-survey", "ruhu-ledger"]),
         ("crates/sqlite", &[]),
         ("crates/sample", &["ruhu-survey"]),
-        ("crates/cli", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-client-core"]),
+        ("crates/cli", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-client-core", "ruhu-xlsform"]),
         ("crates/link", &[]),
+        ("crates/xlsform", &["ruhu-survey"]),
         ("crates/xtask", &["ruhu-link"]),
         ("client-core", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-sqlite"]),
         ("server", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-sqlite"]),
@@ -35,7 +36,7 @@ fn arrows() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 }
 
 /// Packages that know nothing of networks, databases or threads.
-const PURE: [&str; 4] = ["crates/survey", "crates/ledger", "crates/sync", "crates/sample"];
+const PURE: [&str; 5] = ["crates/survey", "crates/ledger", "crates/sync", "crates/sample", "crates/xlsform"];
 /// What a pure package never names.
 const IMPURE: [&str; 5] = ["tokio", "axum", "reqwest", "rusqlite", "getrandom"];
 

@@ -6,6 +6,8 @@
 mod carry;
 #[path = "village/census.rs"]
 mod census;
+#[path = "village/findings.rs"]
+mod findings;
 #[path = "village/first_sync.rs"]
 mod first_sync;
 #[path = "village/hand.rs"]

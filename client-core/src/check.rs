@@ -8,6 +8,7 @@ use ruhu_survey::change::{DocumentKind, Value};
 use ruhu_survey::check::{self, NewCheck, Told};
 use ruhu_survey::code_list::code;
 use ruhu_survey::field_table::{AnswerState, Field, FieldKey, InputError, Merge, Part, field, parse_text};
+use ruhu_survey::form::day_in_china;
 use ruhu_survey::household::{Because, Input, set_field};
 use ruhu_survey::id::{CheckId, HouseholdId};
 use ruhu_survey::register::ChangeBuilder;
@@ -19,12 +20,10 @@ use crate::author::Pen;
 use crate::client::Client;
 use crate::edit::Keys;
 use crate::error::Error;
+use crate::form::{Judged, current_form};
 use crate::list::{CheckState, ListedCheck};
 use crate::store::document::{self, Place, Stored};
 use crate::store::draft::{self, DraftAnswer};
-
-/// The form that checks are filled in by.
-pub const FORM_VERSION: &str = "ruhu-first/1.0.0";
 
 /// Fields of a check that this program writes itself.
 const WRITTEN_HERE: [&str; 8] = [
@@ -34,8 +33,8 @@ const WRITTEN_HERE: [&str; 8] = [
     "form_id",
     "form_version",
     "started_at",
+    "ruleset_version",
     "ended_at",
-    "visit_result",
 ];
 
 impl Client {
@@ -54,18 +53,20 @@ impl Client {
             return Err(InputError::Code { key: "check_type".to_owned(), text, choices }.into());
         }
         let id = CheckId::from_bytes(self.next_founded_id()?);
+        let form = current_form()?.name();
         let now_ms = self.environment().now_ms().max(0);
         self.author(village, |pen| {
             pen.tx.execute(
-                "INSERT INTO check_row (check_id, village, household, own, check_type, state, started_ms)
-                 VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6)",
+                "INSERT INTO check_row (check_id, village, household, own, check_type, state, started_ms, form)
+                 VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7)",
                 params![
                     id.as_bytes(),
                     village.as_bytes(),
                     household.as_bytes(),
                     check_type,
                     CheckState::Draft.code(),
-                    now_ms
+                    now_ms,
+                    form
                 ],
             )?;
             Ok(id)
@@ -135,11 +136,11 @@ impl Client {
     }
 
     /// Submits a draft with a code of `visit_result`; `confirmed` are register fields that the household
-    /// confirmed as they stand. The check is frozen from then on: see [`Client::correct`].
+    /// confirmed as they stand. Answers to questions that do not apply are submitted as not applicable. The check is frozen from then on: see [`Client::correct`].
     ///
     /// # Errors
     /// [`Error::UnknownCheck`], [`Error::NotADraft`], [`Error::NoAnswers`] when a completed check has none,
-    /// [`Error::Input`] and [`Error::NotAllowed`] naming the field at fault; the draft is as it was then.
+    /// [`Error::Blocked`] when something about who the household is does not hold, [`Error::Input`] and [`Error::NotAllowed`] naming the field at fault; the draft is as it was then.
     pub fn submit(&mut self, check: CheckId, result: &str, confirmed: &[String]) -> Result<(), Error> {
         let line = self.a_draft(check)?;
         let answers = draft::all(self.store.read(), check)?;
@@ -147,7 +148,8 @@ impl Client {
             return Err(Error::NoAnswers(check));
         }
         let now_ms = self.environment().now_ms().max(0);
-        let submission = Submission { line, answers, result, confirmed, now_ms };
+        let judged = self.judged(&line, result)?;
+        let submission = Submission { line, answers, result, confirmed, now_ms, judged };
         self.author(submission.line.village, |pen| submission.write(pen))
     }
 
@@ -180,7 +182,11 @@ impl Client {
         })
     }
 
-    fn a_draft(&self, check: CheckId) -> Result<ListedCheck, Error> {
+    /// A draft.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCheck`], [`Error::NotADraft`].
+    pub(crate) fn a_draft(&self, check: CheckId) -> Result<ListedCheck, Error> {
         let line = self.check_line(check)?;
         if line.state == CheckState::Draft { Ok(line) } else { Err(Error::NotADraft(check)) }
     }
@@ -193,6 +199,7 @@ struct Submission<'a> {
     result: &'a str,
     confirmed: &'a [String],
     now_ms: i64,
+    judged: Judged,
 }
 
 impl Submission<'_> {
@@ -208,7 +215,6 @@ impl Submission<'_> {
         let sealer = keys.as_ref().map(|keys| keys.sealer(village, household.into()));
         pen.write(&mut register, Place::WithTheOneBefore, |builder| {
             self.answers(DocumentKind::Household, builder, sealer.as_ref())?;
-            let day = |ms| day_in_china(ms);
             check::tell_household(
                 builder,
                 &Told {
@@ -216,8 +222,8 @@ impl Submission<'_> {
                     head,
                     result: self.result.to_owned(),
                     confirmed: self.confirmed.to_vec(),
-                    started: day(self.line.started_ms),
-                    ended: day(self.now_ms),
+                    started: day_in_china(self.line.started_ms),
+                    ended: day_in_china(self.now_ms),
                 },
             );
             Ok(())
@@ -236,10 +242,11 @@ impl Submission<'_> {
             household: self.line.household,
             check_type: self.line.check_type.clone(),
             device: pen.identity.device(),
-            form_version: FORM_VERSION.to_owned(),
+            form_version: self.judged.form.clone(),
             started_at_ms: self.line.started_ms,
         };
         check::start(builder, &new);
+        builder.put("ruleset_version", Value::Text(self.judged.rules.clone()));
         builder.put("ended_at", Value::Int(self.now_ms));
         self.answers(DocumentKind::Check, builder, sealer)?;
         check::submit(builder, self.result)?;
@@ -253,7 +260,13 @@ impl Submission<'_> {
         sealer: Option<&Sealer<'_>>,
     ) -> Result<(), Error> {
         for answer in self.answers.iter().filter(|answer| answer.target == target) {
-            let input = Input::Stored(answer.value.clone());
+            let does_not_apply = self.judged.not_applicable.contains(&answer.key);
+            let input = match does_not_apply.then(|| not_applicable(target, &answer.key)) {
+                None => Input::Stored(answer.value.clone()),
+                Some(Some(state)) => state,
+                // An element of a set, or a value that has no states, is left out.
+                Some(None) => continue,
+            };
             let reason = Some(answer.reason.clone()).filter(|reason| !reason.is_empty());
             let because = Because { source: answer.source, reason };
             set_field(builder, target, &answer.key, &input, &because, sealer)?;
@@ -275,6 +288,13 @@ impl Submission<'_> {
         )?;
         draft::remove_all(pen.tx, self.line.id)
     }
+}
+
+/// "Does not apply" at a key, where the key can say so.
+fn not_applicable(target: DocumentKind, key: &str) -> Option<Input> {
+    let found = field(target, key).filter(|found| found.element.is_none())?;
+    let state = Value::Text(AnswerState::NotApplicable.text().to_owned());
+    found.field.check(&state).is_ok().then_some(Input::State(AnswerState::NotApplicable))
 }
 
 /// Where a key of a draft goes, taken apart.
@@ -328,28 +348,16 @@ fn seal_text(field: &Field, value: &Value) -> Option<String> {
     }
 }
 
-/// The day, `YYYY-MM-DD`, of a moment in China, which has one time zone.
-fn day_in_china(ms: i64) -> String {
-    let moment = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
-    jiff::tz::Offset::constant(8).to_datetime(moment).date().to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_day_begins_at_midnight_in_china() {
-        assert_eq!(day_in_china(1_718_121_599_999), "2024-06-11");
-        assert_eq!(day_in_china(1_718_121_600_000), "2024-06-12");
-        assert_eq!(day_in_china(0), "1970-01-01");
-    }
-
-    #[test]
     fn a_key_goes_into_the_check_or_into_the_household() {
         assert_eq!(target("answer/income/wage_income").unwrap().0, DocumentKind::Check);
         assert_eq!(target("group_name").unwrap().0, DocumentKind::Household);
-        for key in ["started_by", "visit_result", "group_name/reason", "event/aaaaaaaaaaaaaaaa", "nothing"] {
+        for key in ["started_by", "ruleset_version", "group_name/reason", "event/aaaaaaaaaaaaaaaa", "nothing"]
+        {
             assert!(matches!(target(key), Err(Error::Input(InputError::UnknownKey(_)))), "{key}");
         }
     }

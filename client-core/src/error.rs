@@ -120,6 +120,15 @@ pub enum Error {
     /// The device holds no such check.
     #[error("check {0} is not on this device")]
     UnknownCheck(CheckId),
+    /// This program does not have the form, or no rules for the place and time.
+    #[error("this program does not have {0}; upgrade it")]
+    UnknownForm(String),
+    /// The form has no such question, or it has no last answer.
+    #[error("the form has no question {0}, or no last answer to it")]
+    UnknownQuestion(String),
+    /// Something about who the household is does not hold: correct it before submitting.
+    #[error("the check cannot be submitted: {0}")]
+    Blocked(String),
     /// The device holds no such document.
     #[error("document {0} is not on this device")]
     UnknownDocument(String),

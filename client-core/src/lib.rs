@@ -10,6 +10,7 @@ mod error;
 mod exchange;
 mod files;
 mod folder;
+mod form;
 #[cfg(not(target_arch = "wasm32"))]
 mod http;
 mod identity;
@@ -36,7 +37,6 @@ mod workbench;
 #[cfg(test)]
 mod tests;
 
-pub use check::FORM_VERSION;
 pub use client::Client;
 pub use edit::{Edit, IssueEntry};
 pub use enrol::{Enrolled, Invitation};
@@ -47,6 +47,7 @@ pub use error::Error;
 pub use files::Files;
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::SystemFiles;
+pub use form::{Asked, CheckForm, FormUpdate, has_elements};
 #[cfg(not(target_arch = "wasm32"))]
 pub use http::HttpTransport;
 pub use key_file::{Cost, PASSPHRASE_CHARACTERS_MIN};

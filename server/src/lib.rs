@@ -12,6 +12,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod enrol;
+pub mod findings;
 pub mod former;
 pub mod ingest;
 pub mod keys;

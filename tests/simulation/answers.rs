@@ -19,12 +19,11 @@ enum Draw {
 }
 
 /// Questions of a check.
-const QUESTIONS: [(&str, Draw); 14] = [
+const QUESTIONS: [(&str, Draw); 13] = [
     ("answer/income/wage_income", Draw::Number(0, 8_000_000)),
     ("answer/income/business_income", Draw::Number(0, 3_000_000)),
     ("answer/income/business_cost", Draw::Number(0, 1_000_000)),
     ("answer/income/transfer/pension", Draw::Number(0, 300_000)),
-    ("answer/income/confirmed", Draw::YesNo),
     ("answer/housing/structure", Draw::Code("house_structure")),
     ("answer/housing/area", Draw::Number(3_000, 20_000)),
     ("answer/housing/built_year", Draw::Number(1960, 2025)),

@@ -37,6 +37,7 @@ const MIGRATIONS: Migrations = Migrations(&[
     ("005_replay", include_str!("../../../schemas/sql/client/005_replay.sql")),
     ("006_replaced", include_str!("../../../schemas/sql/client/006_replaced.sql")),
     ("007_epoch", include_str!("../../../schemas/sql/client/007_epoch.sql")),
+    ("008_form", include_str!("../../../schemas/sql/client/008_form.sql")),
 ]);
 
 /// What was found when a store was opened, besides the store.

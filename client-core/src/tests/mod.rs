@@ -6,6 +6,7 @@ mod carrying_laws;
 mod codes;
 mod copies;
 mod forked;
+mod forming;
 mod in_view;
 mod laws;
 mod repairing;

@@ -37,6 +37,9 @@ pub(crate) enum Command {
     List(List),
     /// One household: members, latest answers, open conflicts · 查看一户
     Show(OneHousehold),
+    /// Checks a form's file, or carries it from or to XLSForm · 检查、导入、导出表单
+    #[command(subcommand)]
+    Form(Form),
     /// Fills a check of a household, in a dialogue or from a JSON file · 入户排查
     Check(Check),
     /// Sets one field of a household or a member · 修改户或成员的一项
@@ -201,9 +204,12 @@ pub(crate) struct Check {
     /// Answers from a file: a JSON object of keys and values
     #[arg(long)]
     pub(crate) answers: Option<PathBuf>,
-    /// How the visit ended
-    #[arg(long, default_value = "completed")]
-    pub(crate) result: String,
+    /// How the visit ended; as answered, or `completed`
+    #[arg(long)]
+    pub(crate) result: Option<String>,
+    /// Asks the short form only: the starred questions, and what is ticked as changed
+    #[arg(long)]
+    pub(crate) short: bool,
     /// Keeps the answers as a draft instead of submitting
     #[arg(long)]
     pub(crate) keep_draft: bool,
@@ -224,6 +230,32 @@ pub(crate) struct Edit {
     /// Where the value comes from: self_report, observed, document …
     #[arg(long)]
     pub(crate) source: Option<String>,
+}
+
+/// What to do with a form.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Form {
+    /// Says whether a form's file holds together, and what is wrong with it
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Reads an XLSForm workbook into a form, and says what was lost
+    Import {
+        /// The workbook, `.xlsx`
+        file: PathBuf,
+        /// The form's file to write
+        #[arg(short, long)]
+        out: PathBuf,
+    },
+    /// Writes a form as an XLSForm workbook
+    Export {
+        /// The form's file
+        file: PathBuf,
+        /// The workbook to write
+        #[arg(short, long)]
+        out: PathBuf,
+    },
 }
 
 /// A household on no roster.

@@ -19,6 +19,7 @@ mod parameters;
 mod random;
 mod roster;
 mod village;
+mod visit;
 
 pub use answer::{SampleAnswer, SampleValue, VISIT_ANSWERS, visit_answers};
 pub use date::Date;
@@ -34,6 +35,7 @@ pub use parameters::{
 pub use random::Random;
 pub use roster::{ROSTER_COLUMNS, roster_csv};
 pub use village::{REGIONS_CILI, VillageRequest, village};
+pub use visit::{member_id, visit_facts};
 
 #[cfg(test)]
 mod tests;

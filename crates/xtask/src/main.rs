@@ -4,6 +4,7 @@ mod bench;
 mod command;
 mod demo;
 mod dictionary;
+mod findings;
 mod fuzz;
 mod link;
 mod power;
@@ -41,6 +42,8 @@ enum Task {
     Wasm,
     /// Measures what the design aims at, in release mode, and prints one table
     Bench(bench::Bench),
+    /// Applies the rules to many invented households, in release mode, and prints what they find
+    Findings(findings::Findings),
     /// Lives through simulated villages with every fault there is, in release mode, for as long as wished
     Simulate(simulate::Simulate),
 }
@@ -66,6 +69,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Power(power) => power::run_example(&power),
         Task::Wasm => wasm::check(),
         Task::Bench(bench) => bench::measure(&bench),
+        Task::Findings(asked) => findings::count(&asked),
         Task::Simulate(simulate) => simulate::run_worlds(&simulate),
     }
 }

@@ -1,4 +1,4 @@
--- schema version 7
+-- schema version 8
 
 CREATE TABLE batch (
     batch         INTEGER PRIMARY KEY AUTOINCREMENT, -- number on this device, in order of arrival
@@ -70,7 +70,7 @@ CREATE TABLE check_row (
     ended_ms   INTEGER,                          -- when it was submitted or withdrawn, device's clock
     result     TEXT    NOT NULL DEFAULT '',      -- 入户结果 code
     reason     TEXT    NOT NULL DEFAULT ''       -- why it was withdrawn
-) STRICT, WITHOUT ROWID;
+, form TEXT NOT NULL DEFAULT '') STRICT, WITHOUT ROWID;
 
 CREATE INDEX check_row_household ON check_row (household, state);
 

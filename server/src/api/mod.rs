@@ -9,6 +9,7 @@ mod body;
 mod copies;
 mod documents;
 mod enrolments;
+mod findings;
 mod gaps;
 mod health;
 mod held;
@@ -187,6 +188,7 @@ pub fn router(state: AppState) -> (Router, OpenApi) {
         .merge(copies::routes())
         .merge(villages::routes())
         .merge(documents::routes())
+        .merge(findings::routes())
         .merge(log::routes())
         .merge(gaps::routes())
         .routes(routes!(openapi))

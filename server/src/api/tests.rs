@@ -33,7 +33,7 @@ fn the_committed_contract_is_what_the_routes_say() {
 }
 
 /// Every reading route: a path for 龙潭河村, and what somebody of another village is told there.
-const READS: [(&str, &str, (u16, &str)); 17] = [
+const READS: [(&str, &str, (u16, &str)); 18] = [
     ("/v1/villages", "/v1/villages", (200, "")),
     ("/v1/villages/{village}/households", "/v1/villages/VILLAGE/households", (403, "village_not_granted")),
     ("/v1/villages/{village}/conflicts", "/v1/villages/VILLAGE/conflicts", (403, "village_not_granted")),
@@ -44,6 +44,7 @@ const READS: [(&str, &str, (u16, &str)); 17] = [
     ("/v1/households/{household}/checks", "/v1/households/HOUSEHOLD/checks", (404, "not_found")),
     ("/v1/households/{household}/history", "/v1/households/HOUSEHOLD/history", (404, "not_found")),
     ("/v1/checks/{check}", "/v1/checks/CHECK", (404, "not_found")),
+    ("/v1/checks/{check}/findings", "/v1/checks/CHECK/findings", (404, "not_found")),
     ("/v1/checks/{check}/history", "/v1/checks/CHECK/history", (404, "not_found")),
     ("/v1/log/checkpoint", "/v1/log/checkpoint", (200, "")),
     ("/v1/log/proof", "/v1/log/proof?leaf=0", (200, "")),

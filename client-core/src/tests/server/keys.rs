@@ -7,7 +7,7 @@ use ruhu_ledger::signature::PublicKey;
 use ruhu_survey::id::{DeviceId, UserId};
 use sha2::{Digest, Sha256};
 
-use super::{FakeServer, answer};
+use super::{FakeServer, answer, problem};
 use crate::transport::{HttpRequest, HttpResponse};
 
 impl FakeServer {

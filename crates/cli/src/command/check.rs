@@ -3,18 +3,15 @@
 //! Every answer is durable before the next is asked. Breaking off keeps a draft, and the next
 //! `ruhu check` of the household goes on with it.
 
-use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
 use std::path::Path;
 
-use dialoguer::Confirm;
 use ruhu_client_core::{CheckState, Client};
-use ruhu_survey::change::{self, DocumentKind};
-use ruhu_survey::field_table::{self, Field};
+use ruhu_survey::change;
 use ruhu_survey::household::{Because, Input};
 use ruhu_survey::id::{CheckId, HouseholdId};
-use ruhu_survey::message::Lang;
 use serde_json::{Map, Value, json};
 
+use super::dialogue::ask_all;
 use super::edit::source;
 use crate::arguments::Check;
 use crate::failure::Failure;
@@ -29,11 +26,17 @@ pub(super) fn run(client: &mut Client, asked: &Check, output: &Output) -> Result
             answers_of_file(client, check, path)?;
             true
         }
-        None => ask_all(client, check, household, output)?,
+        None => ask_all(client, check, asked.short, output)?,
     };
-    let count = client.draft(check)?.answers.len();
+    let answers = client.draft(check)?.answers;
+    let count = answers.len();
     if submit && !asked.keep_draft {
-        client.submit(check, &asked.result, &[])?;
+        let drafted = answers.iter().find(|answer| answer.key == "visit_result").map(|answer| &answer.value);
+        let result = match (&asked.result, drafted) {
+            (Some(result), _) | (None, Some(change::Value::Text(result))) => result.as_str(),
+            _ => "completed",
+        };
+        client.submit(check, result, &[])?;
         output.say("ruhu_check_submitted", &[("check", &check), ("count", &count)]);
     } else {
         output.say("ruhu_check_draft", &[("check", &check), ("count", &count)]);
@@ -91,70 +94,4 @@ fn input(key: &str, value: &Value) -> Result<Input, Failure> {
         }
         other => Err(Failure::Unknown(format!("{key}: {other}"))),
     }
-}
-
-/// Asks every question that is not answered yet; answers whether to submit.
-fn ask_all(
-    client: &mut Client,
-    check: CheckId,
-    household: HouseholdId,
-    output: &Output,
-) -> Result<bool, Failure> {
-    if !stdin().is_terminal() {
-        return Err(Failure::BrokenOff);
-    }
-    output.say("ruhu_check_hint", &[]);
-    let answered: Vec<_> = client.draft(check)?.answers.into_iter().map(|answer| answer.key).collect();
-    for (key, label) in questions(client, household, output.lang())? {
-        if !answered.contains(&key) {
-            ask(client, check, &key, &label)?;
-        }
-    }
-    let question = output.message("ruhu_check_submit", &[]);
-    Confirm::new().with_prompt(question).interact().map_err(|_| Failure::BrokenOff)
-}
-
-/// Asks one question until the answer fits or is skipped.
-fn ask(client: &mut Client, check: CheckId, key: &str, label: &str) -> Result<(), Failure> {
-    loop {
-        print!("{label}: ");
-        stdout().flush().map_err(|_| Failure::BrokenOff)?;
-        let mut line = String::new();
-        let read = stdin().lock().read_line(&mut line).map_err(|_| Failure::BrokenOff)?;
-        if read == 0 {
-            return Err(Failure::BrokenOff);
-        }
-        if line.trim().is_empty() {
-            return Ok(());
-        }
-        let answer = Input::Text(line.trim().to_owned());
-        match client.set_answer(check, key, &answer, &Because::default()) {
-            Ok(()) => return Ok(()),
-            Err(error) => println!("  {error}"),
-        }
-    }
-}
-
-/// The keys and labels of all questions, those of the household first, then each member's.
-fn questions(client: &Client, household: HouseholdId, lang: Lang) -> Result<Vec<(String, String)>, Failure> {
-    let members = client.household(household)?.household;
-    let fields: Vec<&Field> = field_table::table(DocumentKind::Check)
-        .fields()
-        .filter(|field| field.path.starts_with("answer/"))
-        .collect();
-    let label = |field: &Field| if lang == Lang::Zh { field.zh.clone() } else { field.en.clone() };
-    let is_plain = |field: &&&Field| {
-        !matches!(field.kind, field_table::Type::Set { .. } | field_table::Type::Slots { .. })
-    };
-    let of_household = fields.iter().filter(is_plain).filter(|field| !field.per_member);
-    let mut questions: Vec<_> = of_household.map(|field| (field.path.clone(), label(field))).collect();
-    for member in members.active_members() {
-        let name = member.full_name.clone().unwrap_or_default();
-        let of_member = fields.iter().filter(is_plain).filter(|field| field.per_member);
-        questions
-            .extend(of_member.map(|field| {
-                (format!("{}/{}", field.path, member.id), format!("{name} · {}", label(field)))
-            }));
-    }
-    Ok(questions)
 }

@@ -3,8 +3,10 @@
 mod bundle;
 mod check;
 mod conflict;
+mod dialogue;
 mod edit;
 mod enrol;
+mod form;
 mod history;
 mod list;
 mod peer;
@@ -25,6 +27,7 @@ use crate::passphrase;
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     match &arguments.command {
         Command::Enrol(invitation) => enrol::run(&arguments.store, invitation, output),
+        Command::Form(asked) => form::run(asked, output),
         Command::Unlock(unlock) => status::unlock(&mut open_with(arguments, unlock, output)?, unlock, output),
         other => run_on(&mut open(arguments, output)?, other, output),
     }
@@ -32,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
 
 fn run_on(client: &mut Client, command: &Command, output: &mut Output) -> Result<(), Failure> {
     match command {
-        Command::Enrol(_) | Command::Unlock(_) => Ok(()),
+        Command::Enrol(_) | Command::Unlock(_) | Command::Form(_) => Ok(()),
         Command::Villages => list::villages(client, output),
         Command::List(wanted) => list::households(client, wanted, output),
         Command::Show(one) => show::run(client, &one.household, output),

@@ -11,7 +11,7 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use check::{Misfit, TAG_DIGITS, is_mask, is_tag};
 pub use text::{InputError, format_value, parse_text};
@@ -138,7 +138,8 @@ pub enum Type {
 }
 
 /// What a number counts. Money is whole fen, area hundredths, road length tenths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variants are the units")]
 pub enum Unit {
@@ -415,7 +416,9 @@ impl AnswerState {
 /// | 4 | self_report | the household said it; this is meant where no source is written |
 /// | 5 | match_import | another office's register: right about its own business, often late |
 /// | 6 | carried_forward | nobody asked; it is the value of an earlier check |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A document was seen.
     Document,

@@ -1,0 +1,217 @@
+//! The questions of a form in a terminal: one screen after the other, each answer kept before the next is asked.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
+
+use dialoguer::Confirm;
+use ruhu_client_core::{Asked, CheckForm, Client};
+use ruhu_survey::expression::Val;
+use ruhu_survey::form::{Finding, Item, Label, Page, QuestionType};
+use ruhu_survey::household::{Because, Input};
+use ruhu_survey::id::CheckId;
+use ruhu_survey::message::Lang;
+use ruhu_survey::rule::RuleAnswer;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Asks what the form asks until nothing is left; answers whether to submit.
+pub(super) fn ask_all(
+    client: &mut Client,
+    check: CheckId,
+    short: bool,
+    output: &Output,
+) -> Result<bool, Failure> {
+    if !stdin().is_terminal() {
+        return Err(Failure::BrokenOff);
+    }
+    output.say("ruhu_check_hint", &[]);
+    let mut passed = BTreeSet::new();
+    let mut screen = String::new();
+    loop {
+        let form = client.check_form(check, short)?;
+        let Some((page, item)) = next(&form, &passed) else {
+            reasons(client, check, &form, output)?;
+            break;
+        };
+        if screen != page.id {
+            screen.clone_from(&page.id);
+            title(&form, page, output);
+        }
+        if !ask(client, check, (page, item), &form, output)? {
+            passed.insert(place(page, item));
+        }
+    }
+    leads(&client.check_form(check, short)?, output);
+    let question = output.message("ruhu_check_submit", &[]);
+    Confirm::new().with_prompt(question).interact().map_err(|_| Failure::BrokenOff)
+}
+
+/// The first question that is asked, has no answer, and was not passed over.
+fn next<'a>(form: &'a CheckForm, passed: &BTreeSet<String>) -> Option<(&'a Page, &'a Item)> {
+    let items = form.view.pages.iter().flat_map(|page| page.items.iter().map(move |item| (page, item)));
+    let mut open = items.filter(|(page, item)| {
+        let here =
+            item.kind.is_asked() && !matches!(item.kind, QuestionType::Photo | QuestionType::Signature);
+        here && item.key.is_some() && !item.answered && !passed.contains(&place(page, item))
+    });
+    open.next()
+}
+
+fn place(page: &Page, item: &Item) -> String {
+    format!("{}/{}", page.id, item.question)
+}
+
+fn said(label: &Label, output: &Output) -> String {
+    if output.lang() == Lang::Zh { label.zh.clone() } else { label.en.clone() }
+}
+
+/// The number of the screen, its title, and whose it is.
+fn title(form: &CheckForm, page: &Page, output: &Output) {
+    let number = form.view.pages.iter().position(|found| found.id == page.id).unwrap_or_default() + 1;
+    let member = page.member_name.as_deref().map(|name| format!(" · {name}")).unwrap_or_default();
+    let no = page.no.as_deref().unwrap_or_default();
+    let (section, of) = (said(&page.section_title, output), form.view.pages.len());
+    let group = said(&page.title, output);
+    let group = if group == section { String::new() } else { format!(" / {group}") };
+    println!("\n[{number}/{of}] {no} {section}{group}{member}");
+    for item in page.items.iter().filter(|item| item.kind == QuestionType::Calculated) {
+        println!("  {}: {}", said(&item.label, output), amount(item, &item.value));
+    }
+}
+
+/// A value in the unit that people use.
+fn amount(item: &Item, value: &Val) -> String {
+    let text = |value: &Val| match value {
+        Val::Int(number) if item.decimals == 2 => {
+            format!("{}{}.{:02}", if *number < 0 { "-" } else { "" }, number.abs() / 100, number.abs() % 100)
+        }
+        Val::Int(number) => number.to_string(),
+        Val::Text(code) => {
+            let choice = item.choices.iter().find(|choice| choice.code == *code);
+            choice.map_or_else(|| code.clone(), |choice| choice.label.zh.clone())
+        }
+        Val::Bool(yes) => (if *yes { "是" } else { "否" }).to_owned(),
+        _ => "—".to_owned(),
+    };
+    match value {
+        Val::List(items) => items.iter().map(text).collect::<Vec<_>>().join("、"),
+        value => text(value),
+    }
+}
+
+/// Asks one question until an answer fits; answers whether it was answered.
+fn ask(
+    client: &mut Client,
+    check: CheckId,
+    (page, item): (&Page, &Item),
+    form: &CheckForm,
+    output: &Output,
+) -> Result<bool, Failure> {
+    let star = if item.required { "*" } else { "" };
+    let mut choices: Vec<String> = item.choices.iter().map(|choice| said(&choice.label, output)).collect();
+    if item.kind == QuestionType::Bool {
+        choices = ["是", "否"].map(str::to_owned).to_vec();
+    }
+    let choices = if choices.is_empty() { String::new() } else { format!(" [{}]", choices.join(" / ")) };
+    let last = item.last.as_ref().map(|last| {
+        output.message(
+            "ruhu_check_last",
+            &[("value", &amount(item, &last.value)), ("on", &last.on.as_deref().unwrap_or("—"))],
+        )
+    });
+    let no = item.no.as_deref().unwrap_or_default();
+    let prompt = format!("{no}{star} {}{choices}{}", said(&item.label, output), last.unwrap_or_default());
+    loop {
+        let line = read(&prompt)?;
+        if line.is_empty() {
+            return Ok(false);
+        }
+        match answer(client, check, (page, item), form, &line) {
+            Ok(()) => return Ok(true),
+            Err(error) => println!("  {error}"),
+        }
+    }
+}
+
+fn read(prompt: &str) -> Result<String, Failure> {
+    print!("{prompt}: ");
+    stdout().flush().map_err(|_| Failure::BrokenOff)?;
+    let mut line = String::new();
+    let read = stdin().lock().read_line(&mut line).map_err(|_| Failure::BrokenOff)?;
+    if read == 0 { Err(Failure::BrokenOff) } else { Ok(line.trim().to_owned()) }
+}
+
+/// `=` accepts the last answer; several answers of one question stand between commas.
+fn answer(
+    client: &mut Client,
+    check: CheckId,
+    (page, item): (&Page, &Item),
+    form: &CheckForm,
+    line: &str,
+) -> Result<(), ruhu_client_core::Error> {
+    let (question, member) = (item.question.as_str(), page.member.as_deref());
+    let asked = Asked { question, member, element: None };
+    if line == "=" && item.last.is_some() {
+        return client.accept_last(check, &asked);
+    }
+    let because = Because::default();
+    let pieces = || line.split(['，', ',', '、', ' ']).map(str::trim).filter(|piece| !piece.is_empty());
+    if item.kind == QuestionType::Many {
+        for piece in pieces() {
+            let code = item
+                .choices
+                .iter()
+                .find(|choice| choice.code == piece || choice.label.zh == piece || choice.label.en == piece);
+            let code = code.map_or_else(|| piece.to_owned(), |choice| choice.code.clone());
+            let asked = Asked { element: Some(&code), ..asked };
+            client.answer_question(check, &asked, &Input::Text("是".to_owned()), &because)?;
+        }
+        return Ok(());
+    }
+    if item.several > 0 {
+        for (slot, piece) in pieces().enumerate() {
+            let slot = (slot + 1).to_string();
+            let asked = Asked { element: Some(&slot), ..asked };
+            client.answer_question(check, &asked, &Input::Text(piece.to_owned()), &because)?;
+        }
+        return Ok(());
+    }
+    let text = if item.kind == QuestionType::Member { member_of(form, line) } else { line.to_owned() };
+    client.answer_question(check, &asked, &Input::Text(text), &because)
+}
+
+/// The id of the member with this name, or what was typed.
+fn member_of(form: &CheckForm, name: &str) -> String {
+    let found = form.view.pages.iter().find(|page| page.member_name.as_deref() == Some(name));
+    found.and_then(|page| page.member.clone()).unwrap_or_else(|| name.to_owned())
+}
+
+/// Asks for the reason of each finding that needs one. Return leaves it open.
+fn reasons(client: &mut Client, check: CheckId, form: &CheckForm, output: &Output) -> Result<(), Failure> {
+    let open: Vec<&Finding> = form.view.findings.iter().filter(|finding| finding.is_open()).collect();
+    for finding in open {
+        let member = finding.member_name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
+        let place = form.view.pages.iter().flat_map(|page| &page.items);
+        let label = place
+            .clone()
+            .find(|item| item.question == finding.question)
+            .map(|item| said(&item.label, output));
+        let what = format!("{member}{}: {}", label.unwrap_or_default(), said(&finding.message, output));
+        let Some(key) = &finding.key else { continue };
+        let reason = read(&output.message("ruhu_check_reason", &[("finding", &what)]))?;
+        if !reason.is_empty()
+            && let Err(error) = client.confirm_finding(check, key, &reason)
+        {
+            println!("  {error}");
+        }
+    }
+    Ok(())
+}
+
+/// What the rules find. Each is a lead, never a decision.
+fn leads(form: &CheckForm, output: &Output) {
+    for found in form.findings.findings.iter().filter(|found| found.answer == RuleAnswer::Hit) {
+        output.say("ruhu_check_lead", &[("rule", &found.rule), ("title", &said(&found.title, output))]);
+    }
+}

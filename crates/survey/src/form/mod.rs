@@ -1,0 +1,108 @@
+//! Questionnaires as data: `schemas/forms/*.json`, read and found sound, and what to ask next.
+//!
+//! A [`Form`] is what a file says. [`LoadedForm`] is one that holds together: every expression parses, every
+//! name, code and field exists, and skip logic has no circle. [`look`] works out, from [`Facts`], what is asked
+//! now ([`View`]): a pure function, so a page is drawn anew after every answer. [`changes`] says what a new
+//! version of a form means for a draft that was begun under an old one.
+
+mod change;
+mod facts;
+mod format;
+mod gather;
+mod load;
+mod names;
+mod problem;
+mod sight;
+mod view;
+
+use std::sync::LazyLock;
+
+pub use change::{Changes, Misfit, QuestionChange, changes, misfits};
+pub use facts::{Facts, clear_values};
+pub use format::{
+    Choice, Form, Group, Label, Question, QuestionType, Required, Section, Severity, Validation,
+};
+pub use gather::{Source, submitted_facts, told_in, visit_before};
+pub use load::{LoadedForm, Place, load, load_text};
+pub use names::FORMULAS;
+pub use problem::{Fault, InvalidForm, Reason};
+pub use sight::Sight;
+pub use view::{Finding, Item, Last, Offered, Page, Progress, View, look};
+
+use crate::change::DocumentKind;
+use crate::code_list::code_list;
+use crate::field_table::{Field, field_by_path};
+
+/// The forms that come with the program, newest version of each first.
+static FORMS: LazyLock<Vec<LoadedForm>> =
+    LazyLock::new(|| FILES.iter().filter_map(|(file, text)| load_text(file, text).ok()).collect());
+
+const FILES: &[(&str, &str)] =
+    &[("schemas/forms/ruhu-first.json", include_str!("../../../../schemas/forms/ruhu-first.json"))];
+
+/// The first form: the household check (入户排查表).
+pub const FIRST: &str = "ruhu-first";
+
+/// The form that new checks are filled in by, or nothing when there is none of this id.
+#[must_use]
+pub fn newest(id: &str) -> Option<&'static LoadedForm> {
+    FORMS.iter().find(|loaded| loaded.form().form == id)
+}
+
+/// The form that a check has pinned, `ruhu-first/1.0.0`.
+#[must_use]
+pub fn pinned(name: &str) -> Option<&'static LoadedForm> {
+    FORMS.iter().find(|loaded| loaded.name() == name)
+}
+
+/// The field that holds a question's answer, of the check or of the household.
+#[must_use]
+pub fn bound_field(question: &Question) -> Option<&'static Field> {
+    field_of(question.field.as_deref()?)
+}
+
+fn field_of(path: &str) -> Option<&'static Field> {
+    field_by_path(DocumentKind::Check, path).or_else(|| field_by_path(DocumentKind::Household, path))
+}
+
+/// The day, `YYYY-MM-DD`, of a moment in milliseconds since 1970, in China, which has one time zone.
+#[must_use]
+pub fn day_in_china(ms: i64) -> String {
+    let moment = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+    jiff::tz::Offset::constant(8).to_datetime(moment).date().to_string()
+}
+
+/// The key that holds a field of a member or of the household: `answer/education/state/<member>`, or
+/// `member/<member>/phone` in the register.
+#[must_use]
+pub fn key_of(path: &str, member: Option<&str>) -> String {
+    match (path.strip_prefix("member/"), member) {
+        (Some(rest), Some(member)) => format!("member/{member}/{rest}"),
+        (None, Some(member)) => format!("{path}/{member}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// The choices that a question offers, before any filter.
+#[must_use]
+pub fn choices(form: &Form, question: &Question) -> Vec<Choice> {
+    let own = question.list.as_ref().and_then(|name| form.lists.get(name));
+    let all = match own {
+        Some(own) => own.clone(),
+        None => {
+            let list = question.list.as_deref().and_then(code_list);
+            let list = list.or_else(|| bound_field(question).and_then(Field::codes));
+            let plain = |code: &crate::code_list::Code| Choice {
+                code: code.code.clone(),
+                label: Label::new(&code.zh, &code.en),
+                tags: std::collections::BTreeMap::new(),
+            };
+            list.into_iter().flat_map(|list| &list.codes).map(plain).collect()
+        }
+    };
+    let offered = |choice: &Choice| question.only.is_empty() || question.only.contains(&choice.code);
+    all.into_iter().filter(offered).collect()
+}
+
+#[cfg(test)]
+mod tests;

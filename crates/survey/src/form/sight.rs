@@ -1,0 +1,236 @@
+//! A form and the facts seen together: the value of every name, and what is asked.
+
+use std::collections::BTreeMap;
+
+use super::facts::Facts;
+use super::load::{LoadedForm, Place};
+use super::names::OF_MEMBERS;
+use super::{bound_field, key_of};
+use crate::change::DocumentKind;
+use crate::expression::{Evaluated, Expression, Scope, Truth, Val, age_on, evaluate};
+use crate::field_table::{Field, field_by_path};
+
+/// A form and the facts seen together.
+#[derive(Debug)]
+pub struct Sight<'a> {
+    pub(super) form: &'a LoadedForm,
+    pub(super) facts: &'a Facts,
+    pub(super) members: Vec<String>,
+    asked: BTreeMap<(usize, Option<String>), Asked>,
+}
+
+/// Whether a question is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Yes,
+    /// Its condition does not hold: it does not apply.
+    No,
+    /// That depends on a question that is asked and not answered yet.
+    Later,
+}
+
+impl<'a> Sight<'a> {
+    /// Works out what applies.
+    #[must_use]
+    pub fn new(form: &'a LoadedForm, facts: &'a Facts) -> Self {
+        let mut sight = Self { form, facts, members: facts.members(), asked: BTreeMap::new() };
+        for at in form.order() {
+            let Some(place) = form.places().get(*at) else { continue };
+            for member in sight.members_of(place) {
+                let asked = sight.work_out(place, member.as_deref());
+                sight.asked.insert((*at, member), asked);
+            }
+        }
+        sight
+    }
+
+    /// The value of a name, outside any section of members.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Val {
+        self.seen(None).value(name)
+    }
+
+    /// What expressions see at a place of this member, or of the household.
+    pub(super) const fn seen<'b>(&'b self, member: Option<&'b str>) -> Seen<'b> {
+        Seen { sight: self, member }
+    }
+
+    /// A value of a member.
+    #[must_use]
+    pub fn of_member(&self, member: &str, name: &str) -> Val {
+        self.member_value(member, name)
+    }
+
+    /// Of whom a question is asked: of each member, or of the household.
+    pub(super) fn members_of(&self, place: &Place) -> Vec<Option<String>> {
+        if place.each_member { self.members.iter().cloned().map(Some).collect() } else { vec![None] }
+    }
+
+    pub(super) fn asked(&self, at: usize, member: Option<&str>) -> Asked {
+        self.asked.get(&(at, member.map(str::to_owned))).copied().unwrap_or(Asked::No)
+    }
+
+    pub(super) fn evaluate(&self, expression: &Expression, member: Option<&str>) -> Evaluated {
+        evaluate(expression, &self.seen(member))
+    }
+
+    fn work_out(&self, place: &Place, member: Option<&str>) -> Asked {
+        let mut asked = Asked::Yes;
+        for condition in &place.relevant {
+            let found = self.evaluate(condition, member);
+            match found.value.truth() {
+                Truth::False => return Asked::No,
+                Truth::True => {}
+                Truth::Unknown if found.used.iter().any(|(name, value)| self.waits(name, value, member)) => {
+                    asked = Asked::Later;
+                }
+                // Nobody will be asked what is missing: rather a question too many than one too few.
+                Truth::Unknown => {}
+            }
+        }
+        asked
+    }
+
+    /// Whether a value is unknown because a question that is asked, or may be, has no answer yet.
+    fn waits(&self, name: &str, value: &Val, member: Option<&str>) -> bool {
+        let (member, name) = match name.strip_prefix("member/").and_then(|rest| rest.split_once('/')) {
+            Some((member, name)) => (Some(member), name),
+            None => (member, name),
+        };
+        let Some(at) = self.form.index(name).filter(|_| !value.is_known()) else { return false };
+        let Some(place) = self.form.places().get(at) else { return false };
+        let member = member.filter(|_| place.each_member);
+        let comes = self.asked(at, member) != Asked::No && self.is_in_form(place);
+        comes && !self.is_answered(place, member)
+    }
+
+    /// Whether a question belongs to what is asked: the short form asks what is marked, and what was ticked
+    /// as changed.
+    pub(super) fn is_in_form(&self, place: &Place) -> bool {
+        let ticked = || match self.value("anything_changed") {
+            Val::List(changed) => {
+                place.changed.iter().any(|code| changed.contains(&Val::text(code.as_str())))
+            }
+            _ => false,
+        };
+        !self.facts.short || place.question.short || ticked()
+    }
+
+    /// Whether a question has an answer, be it that nobody knows.
+    pub(super) fn is_answered(&self, place: &Place, member: Option<&str>) -> bool {
+        let Some((field, path)) = field_and_path(place) else { return false };
+        let key = key_of(path, member);
+        let of_register = is_of_register(path);
+        self.facts.is_answered(field, &key) || (of_register && self.facts.value(field, true, &key).is_known())
+    }
+
+    pub(super) fn answer(&self, place: &Place, member: Option<&str>) -> Val {
+        if let Some(value) = &place.value {
+            return self.evaluate(value, member).value;
+        }
+        let Some((field, path)) = field_and_path(place) else { return Val::Unknown };
+        self.facts.value(field, is_of_register(path), &key_of(path, member))
+    }
+
+    pub(super) fn last(&self, place: &Place, member: Option<&str>) -> Val {
+        let Some((field, path)) = field_and_path(place) else { return Val::Unknown };
+        self.facts.last_value(field, is_of_register(path), &key_of(path, member))
+    }
+
+    /// The answer, or that the question does not apply.
+    fn question(&self, key: &str, member: Option<&str>) -> Option<Val> {
+        let at = self.form.index(key)?;
+        let place = self.form.places().get(at)?;
+        let member = if place.each_member { Some(member?) } else { None };
+        // What stands in the register stands whether or not it is asked again.
+        let of_register = place.question.field.as_deref().is_some_and(is_of_register);
+        Some(match self.asked(at, member) {
+            Asked::No if !of_register => Val::NotApplicable,
+            _ => self.answer(place, member),
+        })
+    }
+
+    fn earlier(&self, key: &str, member: Option<&str>) -> Option<Val> {
+        let place = self.form.place(key)?;
+        let member = if place.each_member { Some(member?) } else { None };
+        Some(self.last(place, member))
+    }
+
+    fn member_value(&self, member: &str, name: &str) -> Val {
+        let facts = self.facts;
+        match name {
+            "age" => age(&facts.birth_date(member), &facts.age_day()),
+            "sex" => facts.sex(member),
+            "birth_date" => facts.birth_date(member),
+            "is_head" => facts.is_head(member),
+            "is_new" => facts.is_new(member),
+            "disability_grade" => facts.disability_grade(member),
+            _ => match name.strip_prefix("last.") {
+                Some(key) => self.earlier(key, Some(member)).unwrap_or(Val::Unknown),
+                None => self.question(name, Some(member)).unwrap_or(Val::Unknown),
+            },
+        }
+    }
+
+    fn household_value(&self, name: &str) -> Val {
+        match name {
+            "members" => Val::List(self.members.iter().cloned().map(Val::Member).collect()),
+            "population" => i64::try_from(self.members.len()).map_or(Val::Unknown, Val::Int),
+            "today" => Val::text(&*self.facts.today),
+            "age_day" => self.facts.age_day(),
+            "check.type" => Val::text(&*self.facts.check_type),
+            "check.short" => Val::Bool(self.facts.short),
+            "check.has_prior" => Val::Bool(self.facts.last_on.is_some()),
+            _ => {
+                let kept = name.strip_prefix("household.").and_then(|path| {
+                    let field = field_by_path(DocumentKind::Household, path)?;
+                    Some(self.facts.value(field, true, path))
+                });
+                let formula = || self.facts.formulas.get(name.strip_prefix("formula.")?).cloned();
+                let earlier = || self.earlier(name.strip_prefix("last.")?, None);
+                kept.or_else(formula)
+                    .or_else(earlier)
+                    .or_else(|| self.question(name, None))
+                    .unwrap_or(Val::Unknown)
+            }
+        }
+    }
+}
+
+/// What the expressions of one place see.
+pub(super) struct Seen<'a> {
+    sight: &'a Sight<'a>,
+    member: Option<&'a str>,
+}
+
+impl Scope for Seen<'_> {
+    fn value(&self, name: &str) -> Val {
+        let plain = name.strip_prefix("last.").unwrap_or(name);
+        let per_member = self.sight.form.place(plain).is_some_and(|place| place.each_member);
+        match self.member {
+            Some(member) if per_member || OF_MEMBERS.contains(&name) => self.sight.member_value(member, name),
+            _ => self.sight.household_value(name),
+        }
+    }
+
+    fn of_member(&self, member: &str, name: &str) -> Val {
+        self.sight.member_value(member, name)
+    }
+}
+
+/// The field that a question is bound to, with its path.
+pub(super) fn field_and_path(place: &Place) -> Option<(&'static Field, &str)> {
+    Some((bound_field(&place.question)?, place.question.field.as_deref()?))
+}
+
+/// Whether a field is kept in the household's register rather than in the check.
+pub(super) fn is_of_register(path: &str) -> bool {
+    field_by_path(DocumentKind::Check, path).is_none()
+}
+
+fn age(birth: &Val, day: &Val) -> Val {
+    match (birth, day) {
+        (Val::Text(birth), Val::Text(day)) => age_on(birth, day).unwrap_or(Val::Unknown),
+        _ => Val::Unknown,
+    }
+}

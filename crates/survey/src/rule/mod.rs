@@ -1,0 +1,53 @@
+//! Rules and formulas as data: `schemas/rules/*.json`, by region and period.
+//!
+//! A rule answers hit, clear or unknown, with what it looked at ([`RuleFinding`]). A threshold that is not known
+//! is null in the file, and rules that need it answer unknown, never clear. What a rule finds is a lead (线索);
+//! people decide. Device and server call [`find`] with the same [`Facts`](crate::form::Facts) and so find the
+//! same.
+
+mod find;
+mod format;
+mod load;
+
+use std::sync::LazyLock;
+
+pub use find::{Findings, RuleAnswer, RuleFinding, find, formulas};
+pub use format::{Formula, Limit, Rule, Ruleset};
+pub use load::{InvalidRules, LoadedRules, RulesReason, load_rules};
+
+use crate::form::{FIRST, newest};
+
+/// The sets that come with the program; each may build on those before it.
+const FILES: &[(&str, &str)] = &[
+    ("schemas/rules/national.json", include_str!("../../../../schemas/rules/national.json")),
+    ("schemas/rules/guizhou.json", include_str!("../../../../schemas/rules/guizhou.json")),
+    ("schemas/rules/hunan.json", include_str!("../../../../schemas/rules/hunan.json")),
+];
+
+static RULES: LazyLock<Vec<LoadedRules>> = LazyLock::new(|| {
+    let mut loaded = Vec::new();
+    for (file, text) in FILES {
+        let Some(form) = newest(FIRST) else { break };
+        if let Ok(rules) = load_rules(file, text, &loaded, form) {
+            loaded.push(rules);
+        }
+    }
+    loaded
+});
+
+/// The rules for a region code and a month, `YYYY-MM`: of those that cover both, the most local, and of
+/// these the latest.
+#[must_use]
+pub fn rules_for(region: &str, month: &str) -> Option<&'static LoadedRules> {
+    let covering = RULES.iter().filter(|rules| rules.covers(region, month));
+    covering.max_by_key(|rules| (rules.set.region.len(), &rules.set.from))
+}
+
+/// The rules that a check has pinned, `national/1.0.0`.
+#[must_use]
+pub fn pinned_rules(name: &str) -> Option<&'static LoadedRules> {
+    RULES.iter().find(|rules| rules.name() == name)
+}
+
+#[cfg(test)]
+mod tests;
