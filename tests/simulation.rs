@@ -5,7 +5,7 @@ use ruhu_simulation::campaign::campaign;
 use ruhu_simulation::{Breakage, Plan, Turns, live};
 
 /// Worlds that a broken guarantee may stay unnoticed in.
-const UNNOTICED_MAX: u64 = 10;
+const UNNOTICED_MAX: u64 = 40;
 
 fn small(breakage: Option<Breakage>) -> Plan {
     Plan { devices: 4, weeks: 3, breakage, ..Plan::default() }

@@ -9,6 +9,7 @@ mod find;
 mod format;
 mod load;
 
+use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 pub use find::{Findings, RuleAnswer, RuleFinding, find, formulas};
@@ -36,11 +37,19 @@ static RULES: LazyLock<Vec<LoadedRules>> = LazyLock::new(|| {
 });
 
 /// The rules for a region code and a month, `YYYY-MM`: of those that cover both, the most local, and of
-/// these the latest.
+/// these the latest. In a month that no rules of the place cover, the most local whose period is nearest: a
+/// device's clock may be wrong by years, and its checks are judged all the same.
 #[must_use]
 pub fn rules_for(region: &str, month: &str) -> Option<&'static LoadedRules> {
     let covering = RULES.iter().filter(|rules| rules.covers(region, month));
-    covering.max_by_key(|rules| (rules.set.region.len(), &rules.set.from))
+    let found = covering.max_by_key(|rules| (rules.set.region.len(), &rules.set.from));
+    found.or_else(|| {
+        let of_place = RULES.iter().filter(|rules| region.starts_with(&rules.set.region));
+        let (began, later): (Vec<_>, Vec<_>) = of_place.partition(|rules| rules.set.from.as_str() <= month);
+        let last = began.into_iter().max_by_key(|rules| (rules.set.region.len(), &rules.set.from));
+        let first = |rules: &&LoadedRules| (Reverse(rules.set.region.len()), rules.set.from.clone());
+        last.or_else(|| later.into_iter().min_by_key(first))
+    })
 }
 
 /// The rules that a check has pinned, `national/1.0.0`.
