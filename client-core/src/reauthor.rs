@@ -22,7 +22,6 @@ use crate::author::Pen;
 use crate::edit::Keys;
 use crate::error::Error;
 use crate::store::document::{self, ChangeState, Held, Place, Stored, StoredPast};
-use crate::store::meta::{self, Fact};
 use crate::store::{batch, certificate, draft, village};
 
 /// The rule of a change that stands on one that was not accepted.
@@ -31,7 +30,7 @@ const DEPENDS: &str = "depends_on_quarantined";
 const SEQUENCE: &str = "actor_sequence";
 const REVOKED: &str = "device_revoked";
 const PROVISIONAL: &str = "device_provisional";
-pub(crate) const EXPIRED: &str = "certificate_expired";
+const EXPIRED: &str = "certificate_expired";
 /// Rules that keep everything apart that a key signed, whatever it says.
 pub(crate) const OF_THE_KEY: [&str; 3] = [REVOKED, PROVISIONAL, EXPIRED];
 
@@ -107,16 +106,13 @@ fn candidates(connection: &Connection) -> Result<Vec<Candidate>, Error> {
 struct Key<'a> {
     certificate: &'a Certificate,
     revoked: bool,
-    /// The serial number of the certificate that the server last called expired.
-    lapsed: Option<u64>,
 }
 
 impl<'a> Key<'a> {
     fn of(pen: &Pen<'a>) -> Result<Self, Error> {
         let certificate = &pen.identity.certificate;
         let revoked = certificate::revoked_ms(pen.tx, certificate.device())?.is_some();
-        let lapsed = meta::get(pen.tx, Fact::Lapsed)?.and_then(|bytes| bytes.try_into().ok());
-        Ok(Self { certificate, revoked, lapsed: lapsed.map(u64::from_be_bytes) })
+        Ok(Self { certificate, revoked })
     }
 }
 
@@ -126,7 +122,9 @@ impl Candidate {
         let held = key.certificate;
         let Some((device, received_ms)) = self.sealed else { return false };
         let other = device != held.device();
-        let renewed = key.lapsed.is_none_or(|lapsed| held.serial > lapsed) && received_ms < held.until_ms;
+        // Issued since, or in the same millisecond. Until when it holds says nothing: the server may know of a
+        // shorter one that this device was never given.
+        let renewed = received_ms <= held.from_ms;
         let mended = match self.rule.as_str() {
             PROVISIONAL => true,
             EXPIRED => other || renewed,
@@ -201,6 +199,10 @@ impl Desk<'_> {
         }
         let mut onto = standing.below(old, &document::replaced(tx, candidate.document)?);
         onto.extend(stored.register.last_change(self.pen.actor()));
+        if !document::apart_in_view(tx, candidate.document)?.is_disjoint(&onto) {
+            // It would be kept apart again: it waits until what it stands on can be written anew.
+            return Ok(false);
+        }
         let past = StoredPast { connection: tx, row: candidate.document };
         let onto: Vec<ChangeHash> = onto.into_iter().collect();
         let Ok(before) = register_at(&onto, &past) else { return Ok(false) };

@@ -230,7 +230,7 @@ impl Host {
     pub fn certify_until(&self, device: DeviceId, until_ms: i64) {
         let store = self.store();
         let held = store.device(device).unwrap().unwrap().certificate.statement;
-        self.certify(Certificate { until_ms, from_ms: held.from_ms.min(self.now_ms()), ..held });
+        self.certify(Certificate { until_ms, from_ms: self.now_ms(), ..held });
     }
 
     /// Writes a certificate under the next serial number.

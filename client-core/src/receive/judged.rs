@@ -9,10 +9,9 @@ use rusqlite::{OptionalExtension, params};
 use super::Receiver;
 use crate::error::Error;
 use crate::peer::NEEDS;
-use crate::reauthor::{EXPIRED, OF_THE_KEY};
+use crate::reauthor::OF_THE_KEY;
 use crate::store::batch;
 use crate::store::document::{self, ChangeState};
-use crate::store::meta::{self, Fact};
 use crate::store::village;
 use crate::workbench::{NotApplied, Rights, name};
 
@@ -66,9 +65,6 @@ impl Receiver<'_> {
             Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
         };
         document::set_state(self.tx, row, hash, state, rule)?;
-        if known.own && rule == EXPIRED {
-            meta::set(self.tx, Fact::Lapsed, &self.identity.certificate.serial.to_be_bytes())?;
-        }
         let not_accepted = matches!(verdict, Verdict::Quarantined { .. } | Verdict::Refused { .. });
         self.taken.not_accepted += u64::from(known.own && not_accepted);
         if matches!(state, ChangeState::Quarantined | ChangeState::Refused) {

@@ -443,6 +443,15 @@ pub(crate) fn rebuild(connection: &Connection, stored: &mut Stored) -> Result<()
     save(connection, stored)
 }
 
+/// The own changes of a document that stay in view although the server keeps them apart.
+pub(crate) fn apart_in_view(connection: &Connection, row: i64) -> Result<BTreeSet<ChangeHash>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT hash FROM change WHERE document = ?1 AND state = 0 AND rule NOT IN ('', 'held')",
+    )?;
+    let rows = statement.query_map([row], |row| Ok(ChangeHash(row.get(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// What a document's accepted changes make of it.
 pub(crate) fn accepted_register(connection: &Connection, row: i64) -> Result<Register, Error> {
     let mut changes = changes(connection, row)?;

@@ -30,9 +30,6 @@ pub(crate) enum Fact {
     NextSeed,
     /// Where this store was found to be a copy, or to have one: village and number, 24 bytes; empty: no more.
     Copied,
-    /// The serial number of the certificate under which the server last kept something apart as expired,
-    /// 8 bytes big-endian. The server may know of a shorter one that this device was never given.
-    Lapsed,
 }
 
 impl Fact {
@@ -49,7 +46,6 @@ impl Fact {
             Self::Nonce => "nonce",
             Self::NextSeed => "next_seed",
             Self::Copied => "copied",
-            Self::Lapsed => "lapsed",
         }
     }
 }

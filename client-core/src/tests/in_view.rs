@@ -184,14 +184,16 @@ fn what_a_lapsed_certificate_kept_apart_counts_once_it_is_renewed_for_a_longer_t
     let mut tablet = Tablet::enrolled(&server, 1);
     tablet.sync(&server);
     let device = device(&tablet);
-    server.certify(device, |held| Certificate { until_ms: RECEIVED_MS, ..held });
+    let lapsed = |held| Certificate { from_ms: RECEIVED_MS - 1, until_ms: RECEIVED_MS, ..held };
+    server.certify(device, lapsed);
     let household = found(&mut tablet, &server);
     assert_eq!(tablet.sync(&server).not_accepted, 1);
     tablet.client.edit_household(household, &[Edit::text("remarks", "坡上")]).unwrap();
     tablet.sync(&server);
     assert_eq!(server.accepted(server.villages[0]), 0);
     tablet.client.edit_household(household, &[Edit::text("remarks", "井边")]).unwrap();
-    server.certify(device, |held| Certificate { until_ms: RECEIVED_MS + 1, ..held });
+    let renewed = |held| Certificate { from_ms: RECEIVED_MS, until_ms: RECEIVED_MS + 1, ..held };
+    server.certify(device, renewed);
     let report = tablet.sync(&server);
     assert_eq!((report.rewritten, report.waiting, report.set_aside), (3, 0, 0));
     assert_eq!(tablet.sync(&server).rewritten, 0);
@@ -203,13 +205,14 @@ fn what_a_lapsed_certificate_kept_apart_counts_once_it_is_renewed_for_a_longer_t
 fn a_certificate_that_the_server_knows_to_have_ended_earlier_writes_nothing_anew() {
     let server = FakeServer::new();
     let mut tablet = Tablet::enrolled(&server, 1);
+    server.certify(device(&tablet), |held| Certificate { from_ms: RECEIVED_MS - 1, ..held });
     tablet.sync(&server);
     let household = found(&mut tablet, &server);
     server.refuse_next(Verdict::Quarantined { rule: "certificate_expired".to_owned(), because: None });
     let report = tablet.sync(&server);
     assert_eq!((report.not_accepted, report.rewritten, report.waiting), (1, 0, 0));
     assert_eq!(tablet.sync(&server).rewritten, 0);
-    server.certify(device(&tablet), |held| held);
+    server.certify(device(&tablet), |held| Certificate { from_ms: RECEIVED_MS, ..held });
     let report = tablet.sync(&server);
     assert_eq!((report.rewritten, report.waiting, report.not_accepted), (1, 0, 0));
     assert_eq!(tablet.client.household(household).unwrap().send_state, None);
