@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, demonstrates, tests and measures the project, doing its own set-up.
 
+mod app;
 mod bench;
 mod command;
 mod demo;
@@ -39,6 +40,8 @@ enum Task {
     Power(power::Power),
     /// Checks that the device's core compiles for the browser
     Wasm,
+    /// Builds the phone app into client-core/app/dist: the core for the browser and the pages
+    App(app::App),
     /// Measures what the design aims at, in release mode, and prints one table
     Bench(bench::Bench),
     /// Lives through simulated villages with every fault there is, in release mode, for as long as wished
@@ -65,6 +68,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),
         Task::Power(power) => power::run_example(&power),
         Task::Wasm => wasm::check(),
+        Task::App(app) => app::build(&app),
         Task::Bench(bench) => bench::measure(&bench),
         Task::Simulate(simulate) => simulate::run_worlds(&simulate),
     }
