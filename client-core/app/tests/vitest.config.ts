@@ -1,0 +1,14 @@
+// The tests in a real browser: one after the other, each with a server and phones of its own.
+
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    include: ['tests/**/*.test.ts'],
+    fileParallelism: false,
+    bail: 1,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+})
