@@ -6,7 +6,7 @@
 
 pub mod answer;
 #[cfg(target_arch = "wasm32")]
-mod browser;
+pub mod browser;
 pub mod call;
 mod device;
 pub mod form;
