@@ -11,6 +11,8 @@ import { chromium, type BrowserContext, type Page } from 'playwright-core'
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url))
 const PROGRAMS = process.env['RUHU_PROGRAMS'] ?? fileURLToPath(new URL('../../../target/debug', import.meta.url))
+/** The server as the tests of the workspace build it. */
+const SERVER = join(PROGRAMS, 'ruhu-server-under-test')
 const BROWSER = process.env['RUHU_BROWSER'] ?? '/usr/bin/chromium'
 /** As a common phone has it. */
 const SCREEN = { width: 390, height: 844 }
@@ -64,12 +66,12 @@ export class World {
   }
 
   operate(args: string[]): string {
-    return execFileSync(join(PROGRAMS, 'ruhu-server'), [...args, '--data', this.#data], { stdio: 'pipe' }).toString()
+    return execFileSync(SERVER, [...args, '--data', this.#data], { stdio: 'pipe' }).toString()
   }
 
   start(): Promise<void> {
     const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--app-folder', DIST, '--data', this.#data]
-    const server = spawn(join(PROGRAMS, 'ruhu-server'), args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const server = spawn(SERVER, args, { stdio: ['ignore', 'pipe', 'ignore'] })
     this.#server = server
     return new Promise((ready, failed) => {
       server.once('exit', () => failed(new Error('the server did not start')))
