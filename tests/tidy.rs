@@ -19,7 +19,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Which of our packages each package may use.
 fn arrows() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    let rows: [(&str, &[&str]); 11] = [
+    let rows: [(&str, &[&str]); 13] = [
         ("crates/survey", &[]),
         ("crates/ledger", &["ruhu-survey"]),
         ("crates/sync", &["ruhu-survey", "ruhu-ledger"]),
@@ -28,8 +28,10 @@ fn arrows() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("crates/cli", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-client-core", "ruhu-xlsform"]),
         ("crates/link", &[]),
         ("crates/xlsform", &["ruhu-survey"]),
+        ("crates/bindings", &[]),
         ("crates/xtask", &["ruhu-link"]),
         ("client-core", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-sqlite"]),
+        ("client-core/web", &["ruhu-survey", "ruhu-client-core"]),
         ("server", &["ruhu-survey", "ruhu-ledger", "ruhu-sync", "ruhu-sqlite"]),
     ];
     rows.into_iter().map(|(package, uses)| (package, uses.iter().copied().collect())).collect()

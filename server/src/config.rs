@@ -184,6 +184,8 @@ pub struct Config {
     pub wrap_key: Option<Secret>,
     /// True if rosters may hold certificate numbers of the unissued areas `xx99`: for demonstrations and tests.
     pub allow_unissued_area: bool,
+    /// The folder of the built phone app, served at `/`; without it only the API is served.
+    pub app_folder: Option<PathBuf>,
     /// How much one caller may ask for.
     pub limits: Limits,
 }
@@ -203,6 +205,7 @@ pub struct Settings {
     pub database_key: Option<Secret>,
     pub wrap_key: Option<Secret>,
     pub allow_unissued_area: Option<bool>,
+    pub app_folder: Option<PathBuf>,
     pub request_bytes_max: Option<u64>,
     pub request_seconds_max: Option<u64>,
     pub requests_per_minute_max: Option<u32>,
@@ -238,6 +241,7 @@ impl Settings {
             database_key: variable(environment, "RUHU_DATABASE_KEY")?,
             wrap_key: variable(environment, "RUHU_WRAP_KEY")?,
             allow_unissued_area: variable(environment, "RUHU_ALLOW_UNISSUED_AREA")?,
+            app_folder: variable(environment, "RUHU_APP_FOLDER")?,
             request_bytes_max: variable(environment, "RUHU_REQUEST_BYTES_MAX")?,
             request_seconds_max: variable(environment, "RUHU_REQUEST_SECONDS_MAX")?,
             requests_per_minute_max: variable(environment, "RUHU_REQUESTS_PER_MINUTE_MAX")?,
@@ -259,6 +263,7 @@ impl Settings {
             database_key: self.database_key.or(next.database_key),
             wrap_key: self.wrap_key.or(next.wrap_key),
             allow_unissued_area: self.allow_unissued_area.or(next.allow_unissued_area),
+            app_folder: self.app_folder.or(next.app_folder),
             request_bytes_max: self.request_bytes_max.or(next.request_bytes_max),
             request_seconds_max: self.request_seconds_max.or(next.request_seconds_max),
             requests_per_minute_max: self.requests_per_minute_max.or(next.requests_per_minute_max),
@@ -298,6 +303,7 @@ impl Settings {
             database_key: self.database_key,
             wrap_key: self.wrap_key,
             allow_unissued_area: self.allow_unissued_area.unwrap_or(false),
+            app_folder: self.app_folder,
             limits: Limits {
                 request_bytes_max: self.request_bytes_max.unwrap_or(8 << 20),
                 request_seconds_max: self.request_seconds_max.unwrap_or(600),

@@ -3,6 +3,7 @@
 //! Deciding is done by plain functions over plain data; everything that waits sits at the rim.
 
 pub mod api;
+mod app;
 pub mod authoring;
 pub mod backup;
 

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::sync::oneshot;
 
 use crate::api::{AppState, metrics_router, router};
+use crate::app::with_app;
 use crate::clock::Clock;
 use crate::config::{Config, Listen};
 use crate::keys::ServerKeys;
@@ -103,7 +104,12 @@ pub async fn serve(
     let bound = Bound { api: api_address, metrics: metrics.as_ref().map(|(_, address)| *address) };
     tracing::info!(api = %bound.api, metrics = ?bound.metrics, tls = tls.is_some(), "listening");
     let handles = (Handle::new(), Handle::new());
-    let api = run(api, router(state.clone()).0, tls, handles.0.clone());
+    let routes = router(state.clone()).0;
+    let routes = match &config.app_folder {
+        Some(folder) => with_app(routes, folder),
+        None => routes,
+    };
+    let api = run(api, routes, tls, handles.0.clone());
     let metrics = run_metrics(metrics, &state, handles.1.clone());
     // Nobody may be waiting for the addresses.
     let _ = ready.send(bound);

@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::transport::TransportError;
 
 /// The most bytes of one message: a full segment and one frame of the largest kind.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) const MESSAGE_BYTES_MAX: usize = ruhu_sync::limits::SEGMENT_SEALED_BYTES_MAX;
 
 /// Carries whole messages, in order, between two devices.

@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, demonstrates, tests and measures the project, doing its own set-up.
 
+mod app;
 mod bench;
 mod command;
 mod demo;
@@ -40,6 +41,8 @@ enum Task {
     Power(power::Power),
     /// Checks that the device's core compiles for the browser
     Wasm,
+    /// Builds the phone app into client-core/app/dist: the core for the browser and the pages
+    App(app::App),
     /// Measures what the design aims at, in release mode, and prints one table
     Bench(bench::Bench),
     /// Applies the rules to many invented households, in release mode, and prints what they find
@@ -68,6 +71,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Fuzz(fuzz) => fuzz::run_example(&fuzz),
         Task::Power(power) => power::run_example(&power),
         Task::Wasm => wasm::check(),
+        Task::App(app) => app::build(&app),
         Task::Bench(bench) => bench::measure(&bench),
         Task::Findings(asked) => findings::count(&asked),
         Task::Simulate(simulate) => simulate::run_worlds(&simulate),

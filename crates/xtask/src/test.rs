@@ -40,6 +40,7 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
         },
         Part { name: "documentation", command: docs },
         Part { name: "the browser's core", command: itself(&["wasm"])? },
+        Part { name: "the phone app", command: itself(&["app", "--test", "--quick"])? },
     ];
     if exists("cargo-deny") {
         parts.push(Part {

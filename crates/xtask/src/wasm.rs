@@ -4,13 +4,13 @@
 //! Rustup brings the former on most machines. Where its server cannot be reached, Debian's packages bring a
 //! compiler with the standard library's source, which is built on the way.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{cargo, exists, output, root, run};
 use crate::setup::is_root;
 
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// Rustup tries for minutes to reach a server that is not there.
 const RUSTUP_SECONDS_MAX: &str = "60";
 /// Debian's compiler with the source of its standard library.
@@ -26,33 +26,47 @@ enum Compiler {
 
 /// Checks the core for the browser, or says what is missing and passes it over.
 pub(crate) fn check() -> anyhow::Result<()> {
-    let Some((clang, ar)) = c_compiler()? else {
-        println!("skipped: the browser's core (no clang: on Debian, apt-get install {})", DEBIAN_C.join(" "));
-        return Ok(());
-    };
-    let Some(compiler) = compiler()? else {
-        println!(
-            "skipped: the browser's core (rustup target add {TARGET} failed; on Debian, apt-get install {})",
-            DEBIAN.join(" ")
-        );
-        return Ok(());
-    };
-    let mut command = match compiler {
-        Compiler::Rustup => cargo(&["check"]),
-        Compiler::Debian => debian_cargo(),
-    };
-    command.args(["--package", "ruhu-client-core", "--lib", "--locked", "--target", TARGET]);
-    command.env("CC_wasm32_unknown_unknown", clang).env("AR_wasm32_unknown_unknown", ar);
-    // Two compilers would spoil each other's work in one folder.
-    run(command.env("CARGO_TARGET_DIR", root().join("target/wasm")))
+    match cargo_for_browser("check")? {
+        Ok(mut command) => run(command.args(["--package", "ruhu-web", "--lib", "--locked"])),
+        Err(missing) => {
+            println!("skipped: the browser's core ({missing})");
+            Ok(())
+        }
+    }
 }
 
-fn debian_cargo() -> Command {
+/// `cargo` with everything that compiling for the browser needs; the inner error says what is missing.
+pub(crate) fn cargo_for_browser(task: &str) -> anyhow::Result<Result<Command, String>> {
+    let Some((clang, ar)) = c_compiler()? else {
+        return Ok(Err(format!("no clang: on Debian, apt-get install {}", DEBIAN_C.join(" "))));
+    };
+    let Some(compiler) = compiler()? else {
+        let debian = DEBIAN.join(" ");
+        return Ok(Err(format!("rustup target add {TARGET} failed; on Debian, apt-get install {debian}")));
+    };
+    let mut command = match compiler {
+        Compiler::Rustup => cargo(&[task]),
+        Compiler::Debian => debian_cargo(task),
+    };
+    command.args(["--target", TARGET]);
+    command.env("CC_wasm32_unknown_unknown", clang).env("AR_wasm32_unknown_unknown", ar);
+    // Two compilers would spoil each other's work in one folder.
+    command.env("CARGO_TARGET_DIR", target_folder());
+    Ok(Ok(command))
+}
+
+/// Where the browser's builds are.
+pub(crate) fn target_folder() -> PathBuf {
+    root().join("target/wasm")
+}
+
+fn debian_cargo(task: &str) -> Command {
     let mut command = Command::new("/usr/bin/cargo");
-    command.current_dir(root()).args(["check", "-Zbuild-std=std,panic_abort"]);
+    command.current_dir(root()).args([task, "-Zbuild-std=std,panic_abort"]);
     // What the cargo that runs this put into the environment is about another compiler.
     command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
     command.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
+    command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-19");
     command
 }
 
@@ -91,7 +105,7 @@ fn c_compiler() -> anyhow::Result<Option<(&'static str, &'static str)>> {
 }
 
 /// Installs Debian's packages where that can be done; whether it worked.
-fn install(packages: &[&str]) -> anyhow::Result<bool> {
+pub(crate) fn install(packages: &[&str]) -> anyhow::Result<bool> {
     if !exists("apt-get") || !is_root() {
         return Ok(false);
     }

@@ -130,6 +130,9 @@ pub struct ServeFlags {
     /// The private key of HTTPS, a PEM file
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+    /// The folder of the built phone app, served at `/`
+    #[arg(long, value_name = "FOLDER")]
+    pub app_folder: Option<PathBuf>,
     /// Where the metrics are read, or `off`
     #[arg(long, value_name = "ADDRESS")]
     pub metrics_listen: Option<crate::config::Listen>,
@@ -147,6 +150,7 @@ impl ServeFlags {
             public_url: self.public_url.clone(),
             tls_certificate: self.tls_certificate.clone(),
             tls_key: self.tls_key.clone(),
+            app_folder: self.app_folder.clone(),
             metrics_listen: self.metrics_listen,
             log_format: self.log_format,
             ..Settings::default()

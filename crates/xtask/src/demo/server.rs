@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use super::device::Device;
 use super::{Programs, typed};
-use crate::command::{output, run};
+use crate::command::{output, root, run};
 
 /// A server in a folder, running or not.
 pub(crate) struct Server {
@@ -37,6 +37,9 @@ impl Server {
     /// Starts answering, and returns when it does.
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         let mut command = self.command(&["serve", "--listen", &self.address]);
+        if let Some(app) = built_app() {
+            command.arg("--app-folder").arg(app);
+        }
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.join("serve.log"))?;
         println!("$ {}", typed(&command));
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn()?;
@@ -81,7 +84,11 @@ impl Server {
         }
         let said = output(&mut self.command(&["user", "token", "王建平"]))?;
         let token = said.lines().next().unwrap_or_default().trim();
-        println!("\nThe server runs at http://{} until Ctrl-C. In another terminal:", self.address);
+        match built_app() {
+            Some(_) => println!("\nThe phone app is at http://{}", self.address),
+            None => println!("\nThe phone app is not built (cargo xtask app)."),
+        }
+        println!("The server runs at http://{} until Ctrl-C. In another terminal:", self.address);
         println!("  curl -H 'Authorization: Bearer {token}' http://{}/v1/villages", self.address);
         println!("  {}", device.typed(&["list"]));
         println!("  {}", device.typed(&["conflicts"]));
@@ -111,6 +118,12 @@ impl Drop for Server {
             let _ = child.kill();
         }
     }
+}
+
+/// The folder of the phone app, where it was built.
+fn built_app() -> Option<PathBuf> {
+    let folder = root().join("client-core/app/dist");
+    folder.join("index.html").exists().then_some(folder)
 }
 
 /// A loopback address whose port nobody uses.

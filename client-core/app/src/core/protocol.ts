@@ -1,0 +1,72 @@
+// What page and worker say to each other, and which answer each call has.
+
+import type {
+  Call,
+  CheckLine,
+  CheckPage,
+  Conflict,
+  DeviceLine,
+  DraftPage,
+  Enrolment,
+  Event,
+  Form,
+  HouseholdLine,
+  HouseholdPage,
+  Problem,
+  Progress,
+  RefusedLine,
+  Standing,
+  Status,
+  SyncResult,
+  VillageLine,
+} from './types'
+
+/** The answer of each call. */
+export interface Answers {
+  standing: Standing
+  create: Standing
+  unlock: Standing
+  lock: null
+  remember: null
+  change_passphrase: null
+  enrol_by_link: Enrolment
+  enrol_by_code: Enrolment
+  form: Form
+  villages: VillageLine[]
+  groups: [string, number][]
+  households: HouseholdLine[]
+  household: HouseholdPage
+  history: Event[]
+  check: CheckPage
+  draft: DraftPage
+  drafts: CheckLine[]
+  start_check: string
+  set_answer: null
+  clear_answer: null
+  withdraw_check: null
+  submit: null
+  edit_household: null
+  conflicts: Conflict[]
+  settle: null
+  reveal: string | null
+  status: Status
+  refused: RefusedLine[]
+  devices: DeviceLine[]
+  sync: SyncResult
+}
+
+export type Name = Call['call']
+export type CallOf<N extends Name> = Extract<Call, { call: N }>
+
+/** From the page to the worker. */
+export type Asked = { ask: 'call'; id: number; call: Call } | { ask: 'stop' }
+
+/** From the worker to the page. */
+export type Told =
+  | { tell: 'ready' }
+  | { tell: 'failed'; problem: Problem }
+  | { tell: 'answer'; id: number; answer: string }
+  | { tell: 'problem'; id: number; problem: Problem }
+  | { tell: 'progress'; progress: Progress }
+
+export const problem = (code: string, detail = ''): Problem => ({ code, detail, wait_ms: 0 })

@@ -1,0 +1,31 @@
+// The screens and their addresses. Addresses lie behind a hash: the server has one page.
+
+import { createRouter, createWebHashHistory } from 'vue-router'
+
+import { lastPlace, rememberPlace } from './place'
+import { session } from './session'
+
+export const router = createRouter({
+  history: createWebHashHistory(),
+  routes: [
+    { path: '/', component: () => import('./screens/TodayScreen.vue'), meta: { tab: 'today' } },
+    { path: '/village', component: () => import('./screens/VillageScreen.vue'), meta: { tab: 'village' } },
+    { path: '/conflicts', component: () => import('./screens/ConflictsScreen.vue'), meta: { tab: 'conflicts' } },
+    { path: '/sync', component: () => import('./screens/SyncScreen.vue'), meta: { tab: 'sync' } },
+    { path: '/settings', component: () => import('./screens/SettingsScreen.vue'), meta: { tab: 'settings' } },
+    { path: '/household/:id', component: () => import('./screens/HouseholdScreen.vue'), props: true },
+    { path: '/household/:id/history', component: () => import('./screens/HistoryScreen.vue'), props: true },
+    { path: '/check/:id/review', component: () => import('./screens/ReviewScreen.vue'), props: true },
+    { path: '/check/:id/read', component: () => import('./screens/CheckPageScreen.vue'), props: true },
+    { path: '/check/:id/:step?', component: () => import('./screens/CheckScreen.vue'), props: true },
+    { path: '/:rest(.*)', redirect: '/' },
+  ],
+  scrollBehavior: () => ({ top: 0 }),
+})
+
+router.afterEach((to) => {
+  // Before the person is at work, there is no place yet; the address is the browser's own.
+  if (session.phase !== 'ready') return
+  const before = lastPlace()
+  rememberPlace({ path: to.fullPath, question: before?.path === to.fullPath ? before.question : '' })
+})

@@ -1,0 +1,47 @@
+// What the app says, from the project's one table of messages, in the person's language.
+
+import messages from 'virtual:messages'
+
+import type { Problem, Standpoint, Text } from './core/types'
+import { settings } from './settings'
+
+export type Values = Record<string, string | number>
+
+/** The message of a code, with each `{name}` replaced; the code itself when the table does not have it. */
+export function say(code: string, values: Values = {}): string {
+  const words = messages[code]
+  if (!words) return code
+  return words[settings.lang].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
+}
+
+export const pick = (text: Text): string => text[settings.lang]
+
+export function sayProblem(problem: Problem): string {
+  const code = `app_error_${problem.code}`
+  const seconds = Math.ceil(problem.wait_ms / 1_000)
+  const detail = problem.detail || problem.code
+  return say(messages[code] ? code : 'app_error_failed', { seconds, detail })
+}
+
+export const sayState = (send: Standpoint): string => say(`ruhu_state_${send.state}`)
+
+/** Why something is kept apart or was refused. */
+export function sayRule(rule: string | null): string {
+  if (!rule) return ''
+  const code = `ruhu_rule_${rule}`
+  return messages[code] ? say(code) : rule
+}
+
+/** A moment as people in China read it, with as much of the date as today leaves open. */
+export function when(ms: number | null): string {
+  if (ms === null) return '—'
+  const part = (options: Intl.DateTimeFormatOptions, at: number): string =>
+    new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai', ...options }).format(at)
+  const day = part({ dateStyle: 'short' }, ms)
+  const time = part({ timeStyle: 'short' }, ms)
+  return day === part({ dateStyle: 'short' }, Date.now()) ? `${say('app_today')} ${time}` : `${day} ${time}`
+}
+
+export function bytes(count: number): string {
+  return count < 1_000 ? `${count} B` : `${(count / 1_000).toFixed(1)} KB`
+}

@@ -1,0 +1,241 @@
+// A real server with one invented village, in a folder that goes away; and phones: Chromium with a profile each.
+
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { chromium, type BrowserContext, type Page } from 'playwright-core'
+
+const DIST = fileURLToPath(new URL('../dist', import.meta.url))
+const PROGRAMS = process.env['RUHU_PROGRAMS'] ?? fileURLToPath(new URL('../../../target/debug', import.meta.url))
+/** The server as the tests of the workspace build it. */
+const SERVER = join(PROGRAMS, 'ruhu-server-under-test')
+const BROWSER = process.env['RUHU_BROWSER'] ?? '/usr/bin/chromium'
+/** As a common phone has it. */
+const SCREEN = { width: 390, height: 844 }
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+]
+
+export const PASSPHRASE = '青山 绿水 稻田 炊烟 四个词'
+
+function freePort(): Promise<number> {
+  return new Promise((found) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => found(port))
+    })
+  })
+}
+
+export class World {
+  readonly #phones: Phone[] = []
+  #server: ChildProcess | null = null
+
+  private constructor(
+    readonly folder: string,
+    readonly village: string,
+    readonly port: number,
+  ) {}
+
+  /** A server that knows one village of so many households. */
+  static async make(households: number): Promise<World> {
+    const folder = mkdtempSync(join(tmpdir(), 'ruhu-app-'))
+    const written = execFileSync(join(PROGRAMS, 'examples/write_villages'), [folder, String(households), '1', '0'])
+    const village = written.toString().split(/\s/)[0] ?? ''
+    const world = new World(folder, village, await freePort())
+    world.operate(['init', '--name', '试验'])
+    const config = 'allow_unissued_area = true\nmetrics_listen = "off"\nattempts_per_minute_max = 100\n'
+    writeFileSync(join(world.#data, 'ruhu-server.toml'), config)
+    world.operate(['regions', 'import', join(folder, 'regions.csv')])
+    world.operate(['roster', 'import', join(folder, 'roster-0.csv'), '--village', village])
+    await world.start()
+    return world
+  }
+
+  get #data(): string {
+    return join(this.folder, 'server')
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  operate(args: string[]): string {
+    return execFileSync(SERVER, [...args, '--data', this.#data], { stdio: 'pipe' }).toString()
+  }
+
+  start(): Promise<void> {
+    const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--app-folder', DIST, '--data', this.#data]
+    const server = spawn(SERVER, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    this.#server = server
+    return new Promise((ready, failed) => {
+      server.once('exit', () => failed(new Error('the server did not start')))
+      server.stdout.once('data', () => ready())
+    })
+  }
+
+  stop(): Promise<void> {
+    const server = this.#server
+    this.#server = null
+    return new Promise((stopped) => {
+      if (!server) return stopped()
+      server.removeAllListeners('exit')
+      server.once('exit', () => stopped())
+      server.kill('SIGKILL')
+    })
+  }
+
+  /** The link of a new person's invitation. */
+  invite(name: string, role: string): string {
+    this.operate(['user', 'add', name, '--role', role, '--region', this.village])
+    const said = this.operate(['device', 'invite', name, '--url', this.url])
+    return said.split('\n').map((line) => line.trim()).find((line) => line.startsWith('ruhu:enrol?')) ?? ''
+  }
+
+  /** A phone with nothing on it. */
+  async phone(name: string): Promise<Phone> {
+    const phone = new Phone(this.url, join(this.folder, `phone-${name}`))
+    await phone.open()
+    this.#phones.push(phone)
+    return phone
+  }
+
+  /** A phone that is enrolled and has synced once. */
+  async enrolled(name: string, role: string, device: string): Promise<Phone> {
+    const phone = await this.phone(name)
+    await phone.enrol(this.invite(name, role), device)
+    await phone.sync()
+    return phone
+  }
+
+  async end(): Promise<void> {
+    for (const phone of this.#phones) await phone.close()
+    await this.stop()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** One browser with a profile of its own, at the size of a phone. */
+export class Phone {
+  #context: BrowserContext | null = null
+  page!: Page
+  /** What the page complained about. */
+  readonly complaints: string[] = []
+
+  constructor(
+    readonly url: string,
+    readonly profile: string,
+  ) {}
+
+  async open(): Promise<void> {
+    this.#context = await chromium.launchPersistentContext(this.profile, {
+      executablePath: BROWSER, args: FLAGS, viewport: SCREEN, deviceScaleFactor: 2, hasTouch: true, isMobile: true,
+      locale: 'zh-CN', timezoneId: 'Asia/Shanghai',
+    })
+    this.page = this.#context.pages()[0] ?? (await this.#context.newPage())
+    this.page.setDefaultTimeout(15_000)
+    this.page.on('pageerror', (error) => this.complaints.push(error.message))
+    this.page.on('console', (line) => {
+      if (line.type() === 'error' && !line.text().includes('ERR_')) this.complaints.push(line.text())
+    })
+    await this.page.goto(this.url)
+  }
+
+  /** A second tab of the same browser. */
+  async tab(): Promise<Page> {
+    const page = await this.#context!.newPage()
+    await page.goto(this.url)
+    return page
+  }
+
+  /** The network of the browser is cut, or there again. */
+  async offline(cut: boolean): Promise<void> {
+    await this.#context!.setOffline(cut)
+  }
+
+  /** The process of the browser is killed, as when the battery is taken out. */
+  async kill(): Promise<void> {
+    const pids = execFileSync('pgrep', ['-f', '--', `--user-data-dir=${this.profile}`]).toString().trim().split('\n')
+    for (const pid of pids) {
+      try {
+        process.kill(Number(pid), 'SIGKILL')
+      } catch {
+        // It ended with its parent.
+      }
+    }
+    await this.#context!.close().catch(() => {})
+    this.#context = null
+  }
+
+  async close(): Promise<void> {
+    await this.#context?.close()
+    this.#context = null
+  }
+
+  get(test: string) {
+    return this.page.locator(`[data-test="${test}"]`)
+  }
+
+  async choosePassphrase(passphrase = PASSPHRASE): Promise<void> {
+    await this.get('passphrase').fill(passphrase)
+    await this.get('passphrase-again').fill(passphrase)
+    await this.get('unlock').click()
+  }
+
+  async enrol(link: string, deviceName: string): Promise<void> {
+    await this.choosePassphrase()
+    await this.get('enrol-link').fill(link)
+    await this.get('device-name').fill(deviceName)
+    await this.get('enrol').click()
+    await this.page.locator('.van-tabbar').waitFor()
+  }
+
+  async unlock(passphrase = PASSPHRASE): Promise<void> {
+    await this.get('passphrase').fill(passphrase)
+    await this.get('unlock').click()
+  }
+
+  async go(path: string): Promise<void> {
+    await this.page.evaluate((hash) => (location.hash = hash), `#${path}`)
+  }
+
+  async sync(): Promise<void> {
+    await this.go('/sync')
+    await this.get('sync').click()
+    await this.get('sync-done').waitFor()
+  }
+
+  /** Opens a household by the order of the village list. */
+  async household(index: number): Promise<void> {
+    await this.go('/village')
+    await this.get('household').nth(index).click()
+    await this.get('check').waitFor()
+  }
+
+  /** The question of a key, on the screen of a check. */
+  question(key: string) {
+    return this.page.locator(`[data-key="${key}"]`)
+  }
+
+  /** Goes to a group of questions by its title. */
+  async toStep(title: string): Promise<void> {
+    await this.get('steps').click()
+    await this.page.locator('.steps button').filter({ hasText: title }).first().click()
+    await this.page.locator('.steps').waitFor({ state: 'hidden' })
+    await this.get('step').filter({ hasText: title }).waitFor()
+  }
+
+  /** Writes another name for the first member of the household that is shown. */
+  async editName(text: string, reason: string): Promise<void> {
+    await this.get('edit-name').first().click()
+    await this.get('edit-text').fill(text)
+    await this.get('edit-reason').fill(reason)
+    await this.get('edit-save').click()
+    await this.get('edit-text').waitFor({ state: 'hidden' })
+  }
+}

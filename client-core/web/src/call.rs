@@ -1,0 +1,177 @@
+//! What a page can ask of the core: one JSON object a call.
+
+use ruhu_survey::field_table::{AnswerState, Source};
+use ruhu_survey::household::{Because, Input};
+use serde::Deserialize;
+
+use crate::answer::Scalar;
+
+/// One call. Ids are their texts; a document is `<kind>/<id>`, as in `household/0198…`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "call", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are the arguments of the `Client` method that the variant names")]
+pub enum Call {
+    /// Where the store stands: answers [`crate::answer::Standing`].
+    Standing,
+    /// Makes a store; one that was made and not enrolled is opened instead.
+    Create {
+        passphrase: String,
+    },
+    /// Opens the store. Wrong tries lock it for a growing time.
+    Unlock {
+        passphrase: String,
+    },
+    /// Closes the store.
+    Lock,
+    /// Keeps where the person is, in clear and durably: ids and keys, no answer.
+    Remember {
+        place: String,
+    },
+    ChangePassphrase {
+        old: String,
+        new: String,
+    },
+    /// Enrols with a link.
+    EnrolByLink {
+        link: String,
+        device_name: String,
+    },
+    /// Enrols with an address and a typed code; without `words` it answers which words to compare.
+    EnrolByCode {
+        server: String,
+        code: String,
+        device_name: String,
+        words: Option<String>,
+    },
+    /// The questions of a check, by section.
+    Form,
+    Villages,
+    Groups {
+        village: String,
+    },
+    Households {
+        village: String,
+        query: HouseholdQuery,
+    },
+    Household {
+        household: String,
+    },
+    History {
+        document: String,
+    },
+    Check {
+        check: String,
+    },
+    Draft {
+        check: String,
+    },
+    Drafts,
+    StartCheck {
+        household: String,
+        check_type: String,
+    },
+    SetAnswer {
+        check: String,
+        key: String,
+        said: Said,
+    },
+    ClearAnswer {
+        check: String,
+        key: String,
+    },
+    WithdrawCheck {
+        check: String,
+        reason: String,
+    },
+    Submit {
+        check: String,
+        result: String,
+    },
+    EditHousehold {
+        household: String,
+        key: String,
+        said: Said,
+    },
+    Conflicts {
+        village: String,
+    },
+    Settle {
+        document: String,
+        key: String,
+        change: String,
+        reason: String,
+    },
+    Reveal {
+        document: String,
+        key: String,
+    },
+    Status,
+    Refused,
+    Devices,
+    Sync,
+}
+
+/// Which households to list.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(deny_unknown_fields)]
+pub struct HouseholdQuery {
+    /// What was typed: see [`ruhu_client_core::Query::text`].
+    pub text: String,
+    /// Only this group.
+    pub group: Option<String>,
+    /// Only households with open conflicts.
+    pub conflicts_only: bool,
+    /// Only households with something that is not received.
+    pub unsent_only: bool,
+    /// Those who are due first.
+    pub by_due: bool,
+    /// How many to skip.
+    pub skip: u32,
+    /// How many to give at most.
+    pub limit: u32,
+}
+
+/// What was answered, and why.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// The answer.
+    pub what: What,
+    /// A code of `source`.
+    pub source: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// An answer as it was given.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// As people type it, in yuan and mu.
+    Typed(String),
+    /// As it is stored.
+    Stored(Scalar),
+    /// `refused`, `unknown` or `not_applicable`.
+    State(String),
+}
+
+impl Said {
+    /// The input and what stands beside it; `None` when a state or source is not one.
+    #[must_use]
+    pub fn read(&self) -> Option<(Input, Because)> {
+        let source = match &self.source {
+            None => None,
+            Some(code) => Some(Source::from_code(code)?),
+        };
+        let input = match &self.what {
+            What::Typed(text) => Input::Text(text.clone()),
+            What::Stored(scalar) => Input::Stored(scalar.value()?),
+            What::State(name) => Input::State(AnswerState::from_text(&format!("~{name}"))?),
+        };
+        Some((input, Because { source, reason: self.reason.clone() }))
+    }
+}

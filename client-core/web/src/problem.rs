@@ -1,0 +1,87 @@
+//! What a page is told when a call did not do what it was asked: a stable code and a sentence.
+
+use ruhu_client_core::Error;
+use ruhu_survey::field_table::{InputError, Misfit};
+use serde::Serialize;
+
+use crate::answer::link_failure;
+
+/// A call failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[error("{code}: {detail}")]
+pub struct Problem {
+    /// A stable code; `app_error_<code>` in the message table says it to people.
+    pub code: String,
+    /// One English sentence without personal data.
+    pub detail: String,
+    /// For how many milliseconds no passphrase is tried.
+    pub wait_ms: u64,
+}
+
+impl Problem {
+    /// A problem of the core itself.
+    #[must_use]
+    pub fn new(code: &str, detail: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), detail: detail.into(), wait_ms: 0 }
+    }
+
+    /// An id or code that a page gave is none.
+    pub(crate) fn argument(name: &str) -> Self {
+        Self::new("argument", format!("the argument {name} cannot be read"))
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::Refused { code, .. } => format!("server_{code}"),
+            other => code(other).to_owned(),
+        };
+        Self::new(&code, error.to_string())
+    }
+}
+
+const fn code(error: &Error) -> &'static str {
+    match error {
+        Error::PassphraseTooShort => "passphrase_too_short",
+        Error::WrongPassphrase => "wrong_passphrase",
+        Error::StoreExists(_) => "store_exists",
+        Error::StoreMissing(_) => "store_missing",
+        Error::KeyFileMissing(_)
+        | Error::KeyFileDamaged(_)
+        | Error::DatabaseMissing(_)
+        | Error::DatabaseOfAnotherKey(_)
+        | Error::DatabaseDamaged(_) => "store_damaged",
+        Error::KeyFileNewer { .. } | Error::DatabaseNewer { .. } | Error::Upgrade(_) => "upgrade",
+        Error::DiskFull => "disk_full",
+        Error::NotEnrolled => "not_enrolled",
+        Error::AlreadyEnrolled => "already_enrolled",
+        Error::InvalidLink(_) => "invalid_link",
+        Error::OtherServer => "other_server",
+        Error::NotADraft(_) => "not_a_draft",
+        Error::NoAnswers(_) => "no_answers",
+        Error::Input(error) => input(error),
+        Error::NotAllowed { .. } => "not_allowed",
+        Error::ReasonNeeded => "reason_needed",
+        Error::NoConflict(_) => "no_conflict",
+        Error::NoHouseholdKey(_) | Error::NoVillageKey(_) => "no_key",
+        Error::NotAccepted(_) => "not_accepted",
+        Error::Transport(error) => link_failure(error),
+        Error::NewEpoch => "new_epoch",
+        Error::LogInconsistent => "log_inconsistent",
+        _ => "failed",
+    }
+}
+
+const fn input(error: &InputError) -> &'static str {
+    match error {
+        InputError::Number { .. } => "input_number",
+        InputError::YesOrNo { .. } => "input_yes_or_no",
+        InputError::Code { .. } | InputError::Misfit { misfit: Misfit::UnknownCode, .. } => "input_code",
+        InputError::Misfit { .. } => "input_range",
+        InputError::NoReason(_) => "reason_needed",
+        InputError::NoKey(_) => "no_key",
+        InputError::UnknownKey(_) | InputError::UnknownMember(_) => "input_unknown",
+    }
+}

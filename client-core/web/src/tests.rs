@@ -1,0 +1,218 @@
+//! Calls end to end, over an ordinary folder; and the types that the app is written against.
+
+use expect_test::expect_file;
+use ts_rs::{Config, TS};
+
+use crate::answer::{
+    Attribution, CheckLine, CheckPage, Conflict, DeviceLine, DeviceState, DraftLine, DraftPage, Enrolment,
+    Event, Field, HouseholdLine, HouseholdPage, LastSync, MemberLine, Progress, RefusedLine, Scalar,
+    Standing, Standpoint, Status, SyncResult, Text, Unsent, VillageLine,
+};
+use crate::call::{Call, HouseholdQuery, Said, What};
+use crate::form::{Choice, Form, Kind, Question, Section};
+use crate::problem::Problem;
+
+/// The declaration of each type, as TypeScript.
+macro_rules! declarations {
+    ($($type:ty),* $(,)?) => {{
+        let config = Config::new().with_large_int("number");
+        [$(format!("export {}\n", <$type>::decl(&config))),*].concat()
+    }};
+}
+
+#[test]
+fn the_app_is_written_against_these_types() {
+    let types = declarations!(
+        Text,
+        Scalar,
+        Problem,
+        Standing,
+        Enrolment,
+        VillageLine,
+        DeviceState,
+        Unsent,
+        LastSync,
+        Status,
+        Progress,
+        SyncResult,
+        RefusedLine,
+        DeviceLine,
+        Standpoint,
+        HouseholdLine,
+        MemberLine,
+        Attribution,
+        Field,
+        CheckLine,
+        CheckPage,
+        DraftLine,
+        DraftPage,
+        Conflict,
+        HouseholdPage,
+        Event,
+        Choice,
+        Kind,
+        Question,
+        Section,
+        Form,
+        What,
+        Said,
+        HouseholdQuery,
+        Call,
+    );
+    let head = "// Written from the Rust types of client-core/web; UPDATE_EXPECT=1 writes it anew.\n\n";
+    expect_file!["../../app/src/core/types.ts"].assert_eq(&format!("{head}{types}"));
+}
+
+mod calls {
+    //! A device over a folder of this machine, without a network.
+
+    use std::future::Future;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use ruhu_client_core::{
+        Environment, Error, Files, HttpRequest, HttpResponse, SystemFiles, Transport, TransportError,
+    };
+    use serde_json::{Value, json};
+
+    use crate::{Device, Problem};
+
+    /// A clock that stands still until it is turned, and randomness that is none.
+    #[derive(Debug, Clone, Default)]
+    struct Still(Arc<AtomicI64>);
+
+    impl Environment for Still {
+        fn now_ms(&self) -> i64 {
+            self.0.load(Ordering::SeqCst)
+        }
+
+        fn monotonic_ms(&self) -> u64 {
+            0
+        }
+
+        fn fill_random(&self, bytes: &mut [u8]) -> Result<(), Error> {
+            bytes.fill(7);
+            Ok(())
+        }
+
+        fn files(&self) -> Arc<dyn Files> {
+            Arc::new(SystemFiles)
+        }
+    }
+
+    struct NoNetwork;
+
+    impl Transport for NoNetwork {
+        fn send(&self, _: HttpRequest) -> impl Future<Output = Result<HttpResponse, TransportError>> {
+            std::future::ready(Err(TransportError::Unreachable))
+        }
+    }
+
+    struct Phone {
+        device: Device,
+        clock: Still,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Phone {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = Still::default();
+            let made = clock.clone();
+            let device = Device::new(folder.path().join("store"), move || Box::new(made.clone()));
+            Self { device, clock, _folder: folder }
+        }
+
+        fn ask(&mut self, call: &Value) -> Result<Value, Problem> {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let call = serde_json::from_value(call.clone()).unwrap();
+            let answer = runtime.block_on(self.device.handle(call, &NoNetwork, &mut |_| {}))?;
+            Ok(serde_json::from_str(&answer).unwrap())
+        }
+
+        fn refused(&mut self, call: &Value) -> Problem {
+            self.ask(call).unwrap_err()
+        }
+
+        fn unlock(&mut self, passphrase: &str) -> Result<Value, Problem> {
+            self.ask(&json!({ "call": "unlock", "passphrase": passphrase }))
+        }
+    }
+
+    const RIGHT: &str = "four words of a test";
+
+    #[test]
+    fn a_store_is_made_locked_and_opened_again() {
+        let mut phone = Phone::new();
+        assert_eq!(phone.ask(&json!({ "call": "standing" })).unwrap()["there"], false);
+        let short = json!({ "call": "create", "passphrase": "123456789" });
+        assert_eq!(phone.refused(&short).code, "passphrase_too_short");
+        let made = phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        assert_eq!(
+            (&made["there"], &made["open"], &made["enrolled"]),
+            (&json!(true), &json!(true), &json!(false))
+        );
+        phone.ask(&json!({ "call": "lock" })).unwrap();
+        assert_eq!(phone.refused(&json!({ "call": "villages" })).code, "locked");
+        assert_eq!(phone.unlock(RIGHT).unwrap()["open"], true);
+        assert_eq!(phone.ask(&json!({ "call": "villages" })).unwrap(), json!([]));
+    }
+
+    #[test]
+    fn the_fourth_wrong_passphrase_locks_and_the_right_one_waits_too() {
+        let mut phone = Phone::new();
+        phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        phone.ask(&json!({ "call": "lock" })).unwrap();
+        let waits: Vec<_> = (0..4).map(|_| phone.unlock("another passphrase").unwrap_err().wait_ms).collect();
+        assert_eq!(waits, [0, 0, 0, 30_000]);
+        assert_eq!(phone.unlock(RIGHT).unwrap_err().code, "locked_out");
+        phone.clock.0.store(30_000, Ordering::SeqCst);
+        assert_eq!(phone.unlock(RIGHT).unwrap()["wrong_tries"], 0);
+    }
+
+    #[test]
+    fn without_a_network_enrolment_says_so_and_work_says_that_it_must_come_first() {
+        let mut phone = Phone::new();
+        phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        let code = json!({
+            "call": "enrol_by_code", "server": "https://ruhu.example.cn", "code": "k7qd-92mx-4t",
+            "device_name": "phone", "words": null,
+        });
+        assert_eq!(phone.refused(&code).code, "unreachable");
+        assert_eq!(phone.refused(&json!({ "call": "sync" })).code, "not_enrolled");
+        let link = json!({ "call": "enrol_by_link", "link": "https://x", "device_name": "phone" });
+        assert_eq!(phone.refused(&link).code, "invalid_link");
+    }
+
+    #[test]
+    fn the_place_is_kept_while_the_store_is_locked() {
+        let mut phone = Phone::new();
+        phone.ask(&json!({ "call": "remember", "place": "/check/1" })).unwrap();
+        assert_eq!(phone.ask(&json!({ "call": "standing" })).unwrap()["place"], "/check/1");
+    }
+
+    #[test]
+    fn every_question_has_a_label_and_every_choice_a_code() {
+        let mut phone = Phone::new();
+        let form = phone.ask(&json!({ "call": "form" })).unwrap();
+        let sections = form["sections"].as_array().unwrap();
+        assert!(sections.iter().any(|section| section["name"] == "income" && section["per_member"] == false));
+        for question in sections.iter().flat_map(|section| section["questions"].as_array().unwrap()) {
+            assert!(!question["label"]["zh"].as_str().unwrap().is_empty(), "{question}");
+            let choices = question["kind"]["choices"].as_array();
+            assert!(choices.is_none_or(|choices| !choices.is_empty()), "{question}");
+        }
+        assert_eq!(form["results"][0]["code"], "completed");
+    }
+
+    #[test]
+    fn an_id_that_is_none_is_named() {
+        let mut phone = Phone::new();
+        phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        let problem = phone.refused(&json!({ "call": "household", "household": "x" }));
+        assert_eq!(
+            (problem.code.as_str(), problem.detail.as_str()),
+            ("argument", "the argument household cannot be read")
+        );
+    }
+}
