@@ -137,7 +137,9 @@ impl Rogue {
     /// A device of a work team member, with a good certificate.
     pub(crate) fn enrolled(net: &Net, dice: &mut Dice) -> Self {
         let key = SecretKey::from_seed(dice.bytes());
-        let user = net.host.add_person("modified", Role::WorkTeam);
+        // A server that came back from a backup may know the one before.
+        let person = format!("modified {}", key.public().device_id());
+        let user = net.host.add_person(&person, Role::WorkTeam);
         let now_ms = net.host.now_ms();
         net.host.certify(Certificate {
             deployment: net.host.store().deployment().unwrap().deployment,
