@@ -233,16 +233,6 @@ impl Client {
     }
 }
 
-impl Stored {
-    /// The document, if anything of it stands.
-    ///
-    /// # Errors
-    /// [`Error::NotAccepted`]: all that is here of it was kept apart, refused, or waits.
-    pub(crate) fn standing(self) -> Result<Self, Error> {
-        if self.register.is_empty() { Err(Error::NotAccepted(self.id.to_string())) } else { Ok(self) }
-    }
-}
-
 impl Pen<'_> {
     /// A document that is there, as it stands inside this transaction.
     pub(crate) fn stored(&self, village: VillageId, id: DocumentId) -> Result<Stored, Error> {

@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::search::{Needle, needle};
 use crate::store::batch::number;
+use crate::store::document;
 use crate::store::village;
 
 /// Which households to list.
@@ -143,10 +144,15 @@ impl CheckState {
 
 /// The worst standing among the own changes of a document: `(state, batch state, rule)`, most urgent
 /// first. Accepted changes are none of it, nor are those that were written anew.
-const STANDING: &str = "SELECT c.state, b.state, c.rule FROM change c LEFT JOIN batch b ON b.batch = c.batch
-     WHERE c.document = ?1 AND c.state <> 1 AND c.opening IS NOT NULL AND c.replaced_by IS NULL
-     ORDER BY CASE c.state WHEN 4 THEN 0 WHEN 3 THEN 1 ELSE c.rule IN ('', 'held') + 2 END,
-         coalesce(b.state, -1) LIMIT 1";
+fn worst_standing() -> String {
+    format!(
+        "SELECT c.state, b.state, c.rule FROM change c LEFT JOIN batch b ON b.batch = c.batch
+         WHERE c.document = ?1 AND c.state <> 1 AND c.opening IS NOT NULL AND c.replaced_by IS NULL
+         ORDER BY CASE WHEN c.state = 4 THEN 0 WHEN c.state = 3 THEN 1 WHEN {} THEN 2 ELSE 3 END,
+             coalesce(b.state, -1) LIMIT 1",
+        document::APART_IN_VIEW
+    )
+}
 
 const LISTED: &str =
     "h.household, h.head_name, h.group_name, h.address, h.number, h.members, h.conflicts, h.active,
@@ -291,7 +297,7 @@ fn with_standing(connection: &Connection, row: Found) -> Result<ListedHousehold,
 
 /// Where the own changes of a document stand; `None` when all are accepted or there are none.
 pub(crate) fn standing(connection: &Connection, document: i64) -> Result<Option<SendState>, Error> {
-    let mut statement = connection.prepare_cached(STANDING)?;
+    let mut statement = connection.prepare_cached(&worst_standing())?;
     let found = statement
         .query_row([document], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, String>(2)?))

@@ -196,7 +196,7 @@ impl Client {
             unsent: unsent(connection)?,
             not_accepted: count(
                 connection,
-                &format!("SELECT count(*) FROM change WHERE {}", document::NOT_ACCEPTED),
+                &format!("SELECT count(*) FROM change c WHERE {}", document::not_accepted()),
             )?,
             set_aside: set_aside::count(connection)?,
             last_sync: last_sync(connection)?,
@@ -219,7 +219,7 @@ impl Client {
         let sql = format!(
             "SELECT d.village, c.document, c.hash, c.state, c.rule, c.bytes, c.replaced_by FROM change c
              JOIN document d ON d.document = c.document WHERE {} ORDER BY c.change DESC",
-            document::NOT_ACCEPTED
+            document::not_accepted()
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([])?;

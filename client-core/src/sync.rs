@@ -139,7 +139,8 @@ impl Client {
             Ok(false) => None,
             Ok(true) => {
                 match self.give_up_key(transport).await {
-                    // A failing link is an outcome here too, and so is a log-in page; the next sync tries again with the same new key.
+                    // A failing link is an outcome here too, and so is a log-in page; the next sync tries
+                    // again with the same new key.
                     Err(Error::Transport(error)) => Some(Ok(SyncOutcome::Interrupted(error))),
                     Err(Error::Answer(_)) => Some(Ok(SyncOutcome::Interrupted(TransportError::Unclear))),
                     given_up => Some(given_up.map(|()| SyncOutcome::Complete)),

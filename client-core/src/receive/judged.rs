@@ -15,6 +15,18 @@ use crate::store::document::{self, ChangeState};
 use crate::store::village;
 use crate::workbench::{NotApplied, Rights, name};
 
+/// Where a verdict puts a change, and by which rule. What is kept apart for the key alone stays in view on its
+/// own device unless it was written anew: its person goes on working, and it counts once the device is
+/// enrolled again.
+fn stands(verdict: &Verdict, may_stay: bool) -> (ChangeState, String) {
+    match ChangeState::of(verdict) {
+        (ChangeState::Quarantined, rule) if may_stay && OF_THE_KEY.contains(&rule.as_str()) => {
+            (ChangeState::Own, rule)
+        }
+        other => other,
+    }
+}
+
 impl Receiver<'_> {
     /// Settles a batch of this device, or one that it carries.
     pub(crate) fn received(
@@ -50,21 +62,14 @@ impl Receiver<'_> {
             ChangeState::Held => {}
             _ => return self.judged_again(known, hash, state, verdict),
         }
+        // A held change of one's own stays in view: it only waits at the server.
         let waiting = if state == ChangeState::Own { ChangeState::Own } else { ChangeState::Held };
-        // A held change of one's own stays in view: it only waits at the server. So does what is kept apart for
-        // the key alone: its person goes on working, and it counts once the device is enrolled again.
         let replaced = document::replaced(self.tx, row)?.contains_key(&hash);
-        let stays = known.own && !replaced;
         let (state, rule) = match verdict {
-            Verdict::Accepted => (ChangeState::Accepted, ""),
-            Verdict::Held { .. } => (waiting, "held"),
-            Verdict::Quarantined { rule, .. } if stays && OF_THE_KEY.contains(&rule.as_str()) => {
-                (ChangeState::Own, rule.as_str())
-            }
-            Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
-            Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
+            Verdict::Held { .. } => (waiting, "held".to_owned()),
+            _ => stands(verdict, known.own && !replaced),
         };
-        document::set_state(self.tx, row, hash, state, rule)?;
+        document::set_state(self.tx, row, hash, state, &rule)?;
         let not_accepted = matches!(verdict, Verdict::Quarantined { .. } | Verdict::Refused { .. });
         self.taken.not_accepted += u64::from(known.own && not_accepted);
         if matches!(state, ChangeState::Quarantined | ChangeState::Refused) {
@@ -139,13 +144,12 @@ impl Receiver<'_> {
         verdict: &Verdict,
     ) -> Result<(), Error> {
         let Some(change) = document::of_batch(self.tx, known.row, hash)? else { return Ok(()) };
-        let (state, rule) = match verdict {
-            Verdict::Accepted => return self.accept_late(known, &change),
-            Verdict::Held { .. } => (ChangeState::Held, "held"),
-            Verdict::Quarantined { rule, .. } => (ChangeState::Quarantined, rule.as_str()),
-            Verdict::Refused { reason } => (ChangeState::Refused, reason.as_str()),
-        };
-        document::set_state(self.tx, change.document, hash, state, rule)?;
+        if *verdict == Verdict::Accepted {
+            return self.accept_late(known, &change);
+        }
+        let replaced = document::replaced(self.tx, change.document)?.contains_key(&hash);
+        let (state, rule) = stands(verdict, known.own && !replaced);
+        document::set_state(self.tx, change.document, hash, state, &rule)?;
         self.taken.not_accepted += u64::from(known.own);
         self.bench.rebuild(known.village, change.id)
     }

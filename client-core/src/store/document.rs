@@ -70,10 +70,13 @@ impl ChangeState {
     }
 }
 
-/// Own changes that the server did not accept, as a condition on rows of `change`: what it refused or keeps
-/// apart, the latter also where it stays in view because of the key alone.
-pub(crate) const NOT_ACCEPTED: &str =
-    "state <> 1 AND opening IS NOT NULL AND (state IN (3, 4) OR state = 0 AND rule NOT IN ('', 'held'))";
+/// Changes that the server keeps apart for the key alone and that stay in view, as a condition on rows of `c`.
+pub(crate) const APART_IN_VIEW: &str = "c.state = 0 AND c.rule NOT IN ('', 'held')";
+
+/// Own changes that the server did not accept, as a condition on rows of `c`: what it refused or keeps apart.
+pub(crate) fn not_accepted() -> String {
+    format!("c.state <> 1 AND c.opening IS NOT NULL AND (c.state IN (3, 4) OR {APART_IN_VIEW})")
+}
 
 /// A document as it is stored.
 #[derive(Debug, Clone)]
@@ -86,6 +89,16 @@ pub(crate) struct Stored {
     pub(crate) id: DocumentId,
     /// Its live values.
     pub(crate) register: Register,
+}
+
+impl Stored {
+    /// The document, if anything of it stands.
+    ///
+    /// # Errors
+    /// [`Error::NotAccepted`]: all that is here of it was kept apart, refused, or waits.
+    pub(crate) fn standing(self) -> Result<Self, Error> {
+        if self.register.is_empty() { Err(Error::NotAccepted(self.id.to_string())) } else { Ok(self) }
+    }
 }
 
 const COLUMNS: &str = "document, village, kind, id, register";
@@ -445,9 +458,8 @@ pub(crate) fn rebuild(connection: &Connection, stored: &mut Stored) -> Result<()
 
 /// The own changes of a document that stay in view although the server keeps them apart.
 pub(crate) fn apart_in_view(connection: &Connection, row: i64) -> Result<BTreeSet<ChangeHash>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT hash FROM change WHERE document = ?1 AND state = 0 AND rule NOT IN ('', 'held')",
-    )?;
+    let sql = format!("SELECT c.hash FROM change c WHERE c.document = ?1 AND {APART_IN_VIEW}");
+    let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map([row], |row| Ok(ChangeHash(row.get(0)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -147,23 +147,28 @@ fn a_phone_restored_from_an_old_backup_finds_batches_that_it_never_wrote() {
     assert_eq!(values(&restored, &server, "remarks"), ["乙"]);
 }
 
-#[test]
-fn a_lost_answer_to_the_replacement_is_asked_for_again_with_the_same_key() {
-    let server = FakeServer::new();
+/// A copy that learned of the other one, and lost the answer that would have given it a new key.
+fn with_a_lost_replacement(server: &FakeServer) -> Tablet {
     server.enrols(PERSON);
-    let mut tablet = Tablet::enrolled(&server, 1);
-    put(&mut tablet, &server, "group_name", "三组");
-    tablet.sync(&server);
+    let mut tablet = Tablet::enrolled(server, 1);
+    put(&mut tablet, server, "group_name", "三组");
+    tablet.sync(server);
     let (mut one, mut two) = copy(tablet);
-    put(&mut one, &server, "remarks", "甲");
-    one.sync(&server);
-    put(&mut two, &server, "remarks", "乙");
+    put(&mut one, server, "remarks", "甲");
+    one.sync(server);
+    put(&mut two, server, "remarks", "乙");
     server.loses_replacements(true);
-    let report = two.try_sync(&server).unwrap();
+    let report = two.try_sync(server).unwrap();
     assert!(matches!(report.outcome, SyncOutcome::Interrupted(_)), "a failing link is an outcome");
     assert!(!report.provisional);
     server.loses_replacements(false);
-    let mut two = two.restarted();
+    two
+}
+
+#[test]
+fn a_lost_answer_to_the_replacement_is_asked_for_again_with_the_same_key() {
+    let server = FakeServer::new();
+    let mut two = with_a_lost_replacement(&server).restarted();
     assert!(two.sync(&server).provisional);
     assert_eq!(server.devices(), 2, "one key was made, and certified once");
 }
@@ -203,18 +208,7 @@ fn another_persons_code_does_not_take_a_store_over() {
 #[test]
 fn a_key_that_a_copy_has_taken_already_is_not_asked_for_again() {
     let server = FakeServer::new();
-    server.enrols(PERSON);
-    let mut tablet = Tablet::enrolled(&server, 1);
-    put(&mut tablet, &server, "group_name", "三组");
-    tablet.sync(&server);
-    let (mut one, mut two) = copy(tablet);
-    put(&mut one, &server, "remarks", "甲");
-    one.sync(&server);
-    put(&mut two, &server, "remarks", "乙");
-    server.loses_replacements(true);
-    two.try_sync(&server).unwrap();
-    server.loses_replacements(false);
-    let (mut third, mut fourth) = copy(two);
+    let (mut third, mut fourth) = copy(with_a_lost_replacement(&server));
     assert!(third.sync(&server).provisional);
     enrol_again(&mut third, &server).unwrap();
     assert!(fourth.sync(&server).provisional, "under a key of its own");

@@ -217,3 +217,19 @@ fn a_certificate_that_the_server_knows_to_have_ended_earlier_writes_nothing_anew
     assert_eq!((report.rewritten, report.waiting, report.not_accepted), (1, 0, 0));
     assert_eq!(tablet.client.household(household).unwrap().send_state, None);
 }
+
+#[test]
+fn what_a_restored_server_keeps_apart_for_the_key_alone_stays_in_view_too() {
+    let server = FakeServer::new();
+    let mut tablet = Tablet::enrolled(&server, 1);
+    let household = found(&mut tablet, &server);
+    tablet.sync(&server);
+    assert_eq!(server.accepted(server.villages[0]), 1);
+    server.restore_empty();
+    server.certify(device(&tablet), |held| Certificate { until_ms: RECEIVED_MS, ..held });
+    let report = tablet.sync(&server);
+    assert_eq!((report.not_accepted, report.waiting), (1, 0));
+    assert_eq!(listed(&tablet, &server), 1);
+    let state = tablet.client.household(household).unwrap().send_state;
+    assert_eq!(state, Some(SendState::Quarantined("certificate_expired".to_owned())));
+}

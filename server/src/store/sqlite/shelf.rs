@@ -9,6 +9,7 @@ use ruhu_survey::authorise::Author;
 use ruhu_survey::change::{ActorId, Change, ChangeHash, DocumentId, actor_of, parse};
 use ruhu_survey::id::{DeviceId, UserId, VillageId};
 use ruhu_survey::register::Register;
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::append::standing_from;
@@ -69,47 +70,37 @@ impl<'a> SqlShelf<'a> {
     }
 
     fn one_change(&self, document: DocumentId, hash: &ChangeHash) -> Result<Option<Arc<Change>>, StoreError> {
-        let bytes: Option<Vec<u8>> = self
-            .conn
-            .prepare_cached(
-                "SELECT bytes FROM change
-                 WHERE village = ?1 AND kind = ?2 AND document = ?3 AND hash = ?4 AND standing = 1 LIMIT 1",
-            )?
-            .query_row(params![self.village.as_bytes(), document.kind.code(), document.id, hash.0], |row| {
-                row.get(0)
-            })
-            .optional()?;
+        let bytes: Option<Vec<u8>> = self.column("bytes", "standing = 1", document, hash)?;
         let Some(bytes) = bytes else { return Ok(None) };
         let (change, _) = parse(&bytes).map_err(|error| StoreError::corrupt("change", hash, error))?;
         Ok(Some(Arc::new(change)))
     }
 
     fn read_standing(&self, document: DocumentId, hash: &ChangeHash) -> Result<Option<Standing>, StoreError> {
-        let code: Option<u8> = self
-            .conn
-            .prepare_cached(
-                "SELECT standing FROM change
-                 WHERE village = ?1 AND kind = ?2 AND document = ?3 AND hash = ?4 AND standing <> 4 LIMIT 1",
-            )?
-            .query_row(params![self.village.as_bytes(), document.kind.code(), document.id, hash.0], |row| {
-                row.get(0)
-            })
-            .optional()?;
+        let code: Option<u8> = self.column("standing", "standing <> 4", document, hash)?;
         Ok(code.and_then(standing_from))
     }
 
     fn read_rule(&self, document: DocumentId, hash: &ChangeHash) -> Result<Option<String>, StoreError> {
-        let rule: Option<Option<String>> = self
-            .conn
-            .prepare_cached(
-                "SELECT rule FROM change
-                 WHERE village = ?1 AND kind = ?2 AND document = ?3 AND hash = ?4 AND standing = 3 LIMIT 1",
-            )?
-            .query_row(params![self.village.as_bytes(), document.kind.code(), document.id, hash.0], |row| {
-                row.get(0)
-            })
-            .optional()?;
+        let rule: Option<Option<String>> = self.column("rule", "standing = 3", document, hash)?;
         Ok(rule.flatten())
+    }
+
+    /// One column of a change that stands so.
+    fn column<T: FromSql>(
+        &self,
+        column: &str,
+        stands: &str,
+        document: DocumentId,
+        hash: &ChangeHash,
+    ) -> Result<Option<T>, StoreError> {
+        let sql = format!(
+            "SELECT {column} FROM change
+             WHERE village = ?1 AND kind = ?2 AND document = ?3 AND hash = ?4 AND {stands} LIMIT 1"
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let place = params![self.village.as_bytes(), document.kind.code(), document.id, hash.0];
+        Ok(statement.query_row(place, |row| row.get(0)).optional()?)
     }
 }
 
