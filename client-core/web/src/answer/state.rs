@@ -294,16 +294,11 @@ pub struct DeviceLine {
 
 impl From<core::NotAccepted> for RefusedLine {
     fn from(change: core::NotAccepted) -> Self {
-        let (quarantined, rule) = match change.state {
-            core::SendState::Quarantined(rule) => (true, rule),
-            core::SendState::Refused(rule) => (false, rule),
-            _ => (false, String::new()),
-        };
         Self {
             document: change.document.to_string(),
             keys: change.keys,
-            quarantined,
-            rule,
+            quarantined: matches!(change.state, core::SendState::Quarantined(_)),
+            rule: change.state.rule().unwrap_or_default().to_owned(),
             replaced: change.replaced_by.is_some(),
         }
     }
