@@ -1,6 +1,6 @@
 // Where the person stands: starting, making a store, unlocking, enrolling, or at work.
 
-import { reactive } from 'vue'
+import { computed, reactive } from 'vue'
 
 import { ask, startCore } from './core/core'
 import type { Status, VillageLine } from './core/types'
@@ -26,6 +26,9 @@ export const session = reactive<Session>({
   villages: [],
   persisted: null,
 })
+
+/** The village that is worked in; nothing before the first sync. */
+export const village = computed(() => session.villages.find((one) => one.id === settings.village))
 
 /** Reads where the store stands, and goes there. */
 export async function settle(): Promise<void> {
