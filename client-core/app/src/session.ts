@@ -3,9 +3,10 @@
 import { computed, reactive } from 'vue'
 
 import { ask, startCore } from './core/core'
-import type { Status, VillageLine } from './core/types'
+import type { Attribution, Status, VillageLine } from './core/types'
 import { recallPlace } from './place'
 import { settings } from './settings'
+import { say } from './words'
 
 export type Phase = 'starting' | 'new' | 'locked' | 'enrol' | 'ready'
 
@@ -68,6 +69,12 @@ export async function lock(): Promise<void> {
   await ask({ call: 'lock' })
   session.status = null
   await settle()
+}
+
+/** Which device wrote something: its label, or what is known of it when its certificate is not here. */
+export function sayDevice({ device, device_name }: Pick<Attribution, 'device' | 'device_name'>): string {
+  if (device_name) return device_name
+  return say(device === session.status?.device?.device ? 'app_this_device' : 'app_server_or_unknown')
 }
 
 /** How many things the server has not receipted. */
