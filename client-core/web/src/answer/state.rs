@@ -212,7 +212,7 @@ impl From<core::Progress> for Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SyncResult {
-    /// `complete`, `paused`, or why the link failed: `unreachable`, `cut`, `stalled`, `unclear`, `other`.
+    /// `complete`, `paused`, or why the link failed: `unreachable`, `cut`, `stalled`, `unclear`, `address`, `other`.
     pub outcome: String,
     /// How far it came.
     pub progress: Progress,
