@@ -16,7 +16,7 @@ export type Problem = {
  */
 code: string, 
 /**
- * One English sentence without personal data.
+ * One English sentence without personal data; of what the form blocks, its rule and message.
  */
 detail: string, 
 /**
