@@ -88,6 +88,31 @@ pub enum SendState {
     Received,
 }
 
+impl SendState {
+    /// The stable word for it; `ruhu_state_<name>` in the message table says it to people.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Quarantined(_) => "quarantined",
+            Self::Draft => "draft",
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Held => "held",
+            Self::Received => "received",
+        }
+    }
+
+    /// The code of the rule or reason, of what was refused or is kept apart.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Refused(rule) | Self::Quarantined(rule) => Some(rule),
+            _ => None,
+        }
+    }
+}
+
 /// A check in a list (入户排查).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedCheck {

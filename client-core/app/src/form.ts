@@ -55,6 +55,9 @@ export function steps(of: Form, members: MemberLine[]): Step[] {
   })
 }
 
+/** The key of one element of a question that takes several. */
+export const elementKey = (item: Item, code: string): string => `${item.key}/${code}`
+
 export type AnswersByKey = ReadonlyMap<string, DraftLine>
 
 /** The answers to a question: one, or one for each chosen element of a set. */
@@ -64,7 +67,7 @@ export function answersTo(item: Item, answers: AnswersByKey): DraftLine[] {
     return found ? [found] : []
   }
   return item.question.kind.choices.flatMap((choice) => {
-    const found = answers.get(`${item.key}/${choice.code}`)
+    const found = answers.get(elementKey(item, choice.code))
     return found ? [found] : []
   })
 }

@@ -1,11 +1,12 @@
 // Where the person stands: starting, making a store, unlocking, enrolling, or at work.
 
-import { reactive } from 'vue'
+import { computed, reactive } from 'vue'
 
 import { ask, startCore } from './core/core'
-import type { Status, VillageLine } from './core/types'
+import type { Attribution, Status, VillageLine } from './core/types'
 import { recallPlace } from './place'
 import { settings } from './settings'
+import { say } from './words'
 
 export type Phase = 'starting' | 'new' | 'locked' | 'enrol' | 'ready'
 
@@ -26,6 +27,9 @@ export const session = reactive<Session>({
   villages: [],
   persisted: null,
 })
+
+/** The village that is worked in; nothing before the first sync. */
+export const village = computed(() => session.villages.find((one) => one.id === settings.village))
 
 /** Reads where the store stands, and goes there. */
 export async function settle(): Promise<void> {
@@ -65,6 +69,12 @@ export async function lock(): Promise<void> {
   await ask({ call: 'lock' })
   session.status = null
   await settle()
+}
+
+/** Which device wrote something: its label, or what is known of it when its certificate is not here. */
+export function sayDevice({ device, device_name }: Pick<Attribution, 'device' | 'device_name'>): string {
+  if (device_name) return device_name
+  return say(device === session.status?.device?.device ? 'app_this_device' : 'app_server_or_unknown')
 }
 
 /** How many things the server has not receipted. */

@@ -32,14 +32,19 @@ export function sayRule(rule: string | null): string {
   return messages[code] ? say(code) : rule
 }
 
+/** A moment as China's clocks show it, in the parts that are asked for. */
+const inChina = (options: Intl.DateTimeFormatOptions, ms: number): string =>
+  new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai', ...options }).format(ms)
+
+/** The day of a moment in China, `YYYY-MM-DD`. */
+export const dayInChina = (ms: number): string => inChina({ dateStyle: 'short' }, ms)
+
 /** A moment as people in China read it, with as much of the date as today leaves open. */
 export function when(ms: number | null): string {
   if (ms === null) return '—'
-  const part = (options: Intl.DateTimeFormatOptions, at: number): string =>
-    new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai', ...options }).format(at)
-  const day = part({ dateStyle: 'short' }, ms)
-  const time = part({ timeStyle: 'short' }, ms)
-  return day === part({ dateStyle: 'short' }, Date.now()) ? `${say('app_today')} ${time}` : `${day} ${time}`
+  const day = dayInChina(ms)
+  const time = inChina({ timeStyle: 'short' }, ms)
+  return day === dayInChina(Date.now()) ? `${say('app_today')} ${time}` : `${day} ${time}`
 }
 
 export function bytes(count: number): string {

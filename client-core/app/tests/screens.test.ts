@@ -1,5 +1,5 @@
-// Every screen at the size of a phone, in both type sizes and languages: nothing to touch is below 44 px, nothing runs
-// over the side, and nothing complains. With RUHU_SCREENSHOTS=1 the pictures of the README are taken anew.
+// The screens at the size of a phone, two of them in large type and one of those in English: nothing to touch is below
+// 44 px, nothing runs over the side, and nothing complains. With RUHU_SCREENSHOTS=1 the pictures of the README are taken anew.
 
 import { fileURLToPath } from 'node:url'
 

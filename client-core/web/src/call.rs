@@ -24,7 +24,8 @@ pub enum Call {
     },
     /// Closes the store.
     Lock,
-    /// Keeps where the person is, in clear and durably: ids and keys, no answer.
+    /// Keeps where the person is, in clear and durably: ids and keys, no answer; 1,024 bytes
+    /// at most.
     Remember {
         place: String,
     },

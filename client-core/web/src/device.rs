@@ -76,6 +76,9 @@ impl Device {
                 done()
             }
             Call::Remember { place } => {
+                if place.len() as u64 > PLACE_BYTES_MAX {
+                    return Err(Problem::argument("place"));
+                }
                 self.keep(PLACE, place.as_bytes())?;
                 done()
             }

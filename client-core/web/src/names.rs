@@ -218,8 +218,13 @@ impl<P: Pool, S: Slots> Files for NamedFiles<P, S> {
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let name = name(path);
+        // One that no reader takes back would spoil the whole record, and two in turn both slots.
+        if bytes.len() > FILE_BYTES_MAX || name.len() > NAME_BYTES_MAX {
+            return Err(ErrorKind::InvalidInput.into());
+        }
         self.change(|record| {
-            record.names.insert(name(path), Entry::Small(bytes.to_vec()));
+            record.names.insert(name, Entry::Small(bytes.to_vec()));
         })
     }
 

@@ -97,6 +97,24 @@ fn small_files_are_written_renamed_and_there_after_a_restart() {
 }
 
 #[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let memory = Memory::default();
+    let files = memory.open();
+    files.write(&path("ruhu.key"), b"wrapped").unwrap();
+    files.write(&path("largest"), &[1_u8].repeat(FILE_BYTES_MAX)).unwrap();
+    for _ in 0..2 {
+        let refused = files.write(&path("larger"), &[1_u8].repeat(FILE_BYTES_MAX + 1)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+        let refused = files.write(&path(&"n".repeat(NAME_BYTES_MAX + 1)), b"").unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    }
+    let files = memory.open();
+    assert_eq!(files.read(&path("ruhu.key"), 9).unwrap(), b"wrapped");
+    assert_eq!(files.read(&path("largest"), u64::MAX).unwrap().len(), FILE_BYTES_MAX);
+    assert!(!files.exists(&path("larger")));
+}
+
+#[test]
 fn two_spoilt_slots_are_not_taken_for_an_empty_store() {
     let memory = Memory::default();
     *memory.slots.lock().unwrap() = [vec![1, 2, 3], vec![4]];

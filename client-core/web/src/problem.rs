@@ -13,7 +13,7 @@ use crate::answer::link_failure;
 pub struct Problem {
     /// A stable code; `app_error_<code>` in the message table says it to people.
     pub code: String,
-    /// One English sentence without personal data.
+    /// One English sentence without personal data; of what the form blocks, its rule and message.
     pub detail: String,
     /// For how many milliseconds no passphrase is tried.
     pub wait_ms: u64,
@@ -38,7 +38,10 @@ impl From<Error> for Problem {
             Error::Refused { code, .. } => format!("server_{code}"),
             other => code(other).to_owned(),
         };
-        Self::new(&code, error.to_string())
+        match error {
+            Error::Blocked(what) => Self::new(&code, what),
+            other => Self::new(&code, other.to_string()),
+        }
     }
 }
 
@@ -61,6 +64,7 @@ const fn code(error: &Error) -> &'static str {
         Error::OtherServer => "other_server",
         Error::NotADraft(_) => "not_a_draft",
         Error::NoAnswers(_) => "no_answers",
+        Error::Blocked(_) => "blocked",
         Error::Input(error) => input(error),
         Error::NotAllowed { .. } => "not_allowed",
         Error::ReasonNeeded => "reason_needed",

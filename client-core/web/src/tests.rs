@@ -188,6 +188,8 @@ mod calls {
     fn the_place_is_kept_while_the_store_is_locked() {
         let mut phone = Phone::new();
         phone.ask(&json!({ "call": "remember", "place": "/check/1" })).unwrap();
+        let long = json!({ "call": "remember", "place": "/".repeat(1_025) });
+        assert_eq!(phone.refused(&long).code, "argument");
         assert_eq!(phone.ask(&json!({ "call": "standing" })).unwrap()["place"], "/check/1");
     }
 

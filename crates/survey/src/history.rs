@@ -61,6 +61,19 @@ pub enum Fate {
     },
 }
 
+impl Fate {
+    /// The stable word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Beside => "beside",
+            Self::Replaced { .. } => "replaced",
+            Self::SettledAway { .. } => "settled_away",
+        }
+    }
+}
+
 /// One value written at one key, or one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldEvent {

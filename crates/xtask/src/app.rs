@@ -23,7 +23,7 @@ pub(crate) struct App {
 /// Builds the app, and tests it if that was asked for.
 pub(crate) fn build(asked: &App) -> anyhow::Result<()> {
     if !exists("npm") {
-        return missing(asked, "npm: install Node.js 20 or later".to_owned());
+        return missing(asked, "npm: install Node.js 20.19 or later".to_owned());
     }
     let command = match cargo_for_browser("rustc")? {
         Ok(command) => command,
@@ -33,7 +33,7 @@ pub(crate) fn build(asked: &App) -> anyhow::Result<()> {
         return missing(asked, "chromium: on Debian, apt-get install chromium".to_owned());
     }
     module(command, asked.quick)?;
-    run(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
+    run(&mut npm(&["ci"]))?;
     run(&mut npm(&["run", "build"]))?;
     println!("the app is in {}", folder().join("dist").display());
     if asked.test { test() } else { Ok(()) }

@@ -449,7 +449,6 @@ impl From<&(OpId, Value)> for OldJson {
 
 impl From<FieldEvent> for EventJson {
     fn from(event: FieldEvent) -> Self {
-        let (fate, fate_by) = fate(event.fate);
         Self {
             op: op(&event.op),
             change: event.change.to_string(),
@@ -460,20 +459,19 @@ impl From<FieldEvent> for EventJson {
             source: event.source.map(Source::code),
             concurrent_with: event.concurrent_with.iter().map(op).collect(),
             shown_after: event.shown_after,
-            fate,
-            fate_by: fate_by.map(|by| by.to_string()),
+            fate: event.fate.name(),
+            fate_by: fate_by(event.fate).map(|by| by.to_string()),
             settles: event.settles,
             key: event.key,
         }
     }
 }
 
-const fn fate(fate: Fate) -> (&'static str, Option<ChangeHash>) {
+/// The change that put a value out of its place.
+const fn fate_by(fate: Fate) -> Option<ChangeHash> {
     match fate {
-        Fate::Shown => ("shown", None),
-        Fate::Beside => ("beside", None),
-        Fate::Replaced { by } => ("replaced", Some(by)),
-        Fate::SettledAway { by } => ("settled_away", Some(by)),
+        Fate::Shown | Fate::Beside => None,
+        Fate::Replaced { by } | Fate::SettledAway { by } => Some(by),
     }
 }
 

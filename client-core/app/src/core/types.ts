@@ -16,7 +16,7 @@ export type Problem = {
  */
 code: string, 
 /**
- * One English sentence without personal data.
+ * One English sentence without personal data; of what the form blocks, its rule and message.
  */
 detail: string, 
 /**
@@ -125,7 +125,7 @@ clock_ahead_ms: number | null, };
 export type Progress = { receipts: number, to_send: number, relayed: number, villages_done: number, villages: number, };
 export type SyncResult = { 
 /**
- * `complete`, `paused`, or why the link failed: `unreachable`, `cut`, `stalled`, `unclear`, `other`.
+ * `complete`, `paused`, or why the link failed: `unreachable`, `cut`, `stalled`, `unclear`, `address`, `other`.
  */
 outcome: string, 
 /**

@@ -4,7 +4,7 @@ use ruhu_client_core as core;
 use ruhu_survey::change::{DocumentId, DocumentKind, Value};
 use ruhu_survey::code_list::Code;
 use ruhu_survey::field_table::{self, FieldKey};
-use ruhu_survey::history::{Fate, FieldEvent};
+use ruhu_survey::history::FieldEvent;
 use ruhu_survey::household::Member;
 use serde::Serialize;
 
@@ -39,16 +39,7 @@ pub struct Standpoint {
 
 impl From<core::SendState> for Standpoint {
     fn from(state: core::SendState) -> Self {
-        let (state, rule) = match state {
-            core::SendState::Refused(rule) => ("refused", Some(rule)),
-            core::SendState::Quarantined(rule) => ("quarantined", Some(rule)),
-            core::SendState::Draft => ("draft", None),
-            core::SendState::Queued => ("queued", None),
-            core::SendState::Sent => ("sent", None),
-            core::SendState::Held => ("held", None),
-            core::SendState::Received => ("received", None),
-        };
-        Self { state: state.to_owned(), rule }
+        Self { state: state.name().to_owned(), rule: state.rule().map(ToOwned::to_owned) }
     }
 }
 
@@ -425,12 +416,6 @@ pub(crate) fn event(kind: DocumentKind, event: &FieldEvent) -> Option<Event> {
         return None;
     }
     let say = |value: &Value| text_of(Some(found.field), value);
-    let fate = match event.fate {
-        Fate::Shown => "shown",
-        Fate::Beside => "beside",
-        Fate::Replaced { .. } => "replaced",
-        Fate::SettledAway { .. } => "settled_away",
-    };
     Some(Event {
         key: event.key.clone(),
         label: label(Some(found), &event.key),
@@ -440,7 +425,7 @@ pub(crate) fn event(kind: DocumentKind, event: &FieldEvent) -> Option<Event> {
         claimed_ms: event.claimed_at.saturating_mul(1000),
         received_ms: event.by.not_after_ms,
         reason: event.reason.clone(),
-        fate: fate.to_owned(),
+        fate: event.fate.name().to_owned(),
         settles: event.settles,
         outside_window: event.outside_window,
     })

@@ -212,7 +212,7 @@ impl From<core::Progress> for Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SyncResult {
-    /// `complete`, `paused`, or why the link failed: `unreachable`, `cut`, `stalled`, `unclear`, `other`.
+    /// `complete`, `paused`, or why the link failed: `unreachable`, `cut`, `stalled`, `unclear`, `address`, `other`.
     pub outcome: String,
     /// How far it came.
     pub progress: Progress,
@@ -294,16 +294,11 @@ pub struct DeviceLine {
 
 impl From<core::NotAccepted> for RefusedLine {
     fn from(change: core::NotAccepted) -> Self {
-        let (quarantined, rule) = match change.state {
-            core::SendState::Quarantined(rule) => (true, rule),
-            core::SendState::Refused(rule) => (false, rule),
-            _ => (false, String::new()),
-        };
         Self {
             document: change.document.to_string(),
             keys: change.keys,
-            quarantined,
-            rule,
+            quarantined: matches!(change.state, core::SendState::Quarantined(_)),
+            rule: change.state.rule().unwrap_or_default().to_owned(),
             replaced: change.replaced_by.is_some(),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ruhu_client_core::{Client, DecidedByPeople, Error};
 use ruhu_survey::change::{DocumentId, OpId};
 use ruhu_survey::entry::{Entry, Replaces};
-use ruhu_survey::history::{Fate, FieldEvent};
+use ruhu_survey::history::FieldEvent;
 use ruhu_survey::id::{CheckId, DeviceId};
 use serde_json::{Value, json};
 
@@ -83,16 +83,6 @@ fn replaced(event: &FieldEvent) -> Option<Replaces> {
     }
 }
 
-/// The stable word for what became of a value.
-fn fate(event: &FieldEvent) -> &'static str {
-    match event.fate {
-        Fate::Shown => "shown",
-        Fate::Beside => "beside",
-        Fate::Replaced { .. } => "replaced",
-        Fate::SettledAway { .. } => "settled_away",
-    }
-}
-
 /// What devices are called, and the numbers by which the lines of the list name each other.
 struct Names {
     devices: BTreeMap<DeviceId, String>,
@@ -131,7 +121,7 @@ impl Names {
     }
 
     fn notes(&self, event: &FieldEvent, output: &Output) -> String {
-        let mut notes = vec![output.message(&format!("ruhu_fate_{}", fate(event)), &[])];
+        let mut notes = vec![output.message(&format!("ruhu_fate_{}", event.fate.name()), &[])];
         if let Some(Replaces { change, rule }) = replaced(event) {
             let rule = rule_text(&rule, output);
             notes.push(output.message("ruhu_note_replaces", &[("change", &change), ("rule", &rule)]));
@@ -172,7 +162,7 @@ impl Names {
             "source": event.source.map(|source| source.code()),
             "settles": event.settles,
             "replaces": replaced(event).map(|replaces| replaces.change),
-            "fate": fate(event),
+            "fate": event.fate.name(),
             "shown_after": event.shown_after,
             "concurrent_with": event.concurrent_with.iter().map(|op| self.number(*op)).collect::<Vec<_>>(),
         })

@@ -74,31 +74,16 @@ fn as_json(household: &ListedHousehold) -> Value {
         "address": household.address, "number": household.number, "members": household.members,
         "conflicts": household.conflicts, "active": household.active,
         "last_checked": household.last_checked, "last_result": household.last_result,
-        "state": household.send_state.as_ref().map(state_code),
+        "state": household.send_state.as_ref().map(SendState::name),
     })
-}
-
-/// The stable word for where an edit stands.
-pub(super) fn state_code(state: &SendState) -> &'static str {
-    match state {
-        SendState::Refused(_) => "refused",
-        SendState::Quarantined(_) => "quarantined",
-        SendState::Draft => "draft",
-        SendState::Queued => "queued",
-        SendState::Sent => "sent",
-        SendState::Held => "held",
-        SendState::Received => "received",
-    }
 }
 
 /// Where an edit stands, in plain words.
 pub(super) fn state_text(state: &SendState, output: &Output) -> String {
-    let word = output.message(&format!("ruhu_state_{}", state_code(state)), &[]);
-    match state {
-        SendState::Refused(rule) | SendState::Quarantined(rule) => {
-            format!("{word}: {}", rule_text(rule, output))
-        }
-        _ => word,
+    let word = output.message(&format!("ruhu_state_{}", state.name()), &[]);
+    match state.rule() {
+        Some(rule) => format!("{word}: {}", rule_text(rule, output)),
+        None => word,
     }
 }
 

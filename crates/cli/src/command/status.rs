@@ -1,9 +1,9 @@
 //! `ruhu status` and `ruhu unlock`: is everything received, and is anything wrong?
 
-use ruhu_client_core::{Client, NotAccepted, Repair, SendState, Status};
+use ruhu_client_core::{Client, NotAccepted, Repair, Status};
 use serde_json::{Value, json};
 
-use super::list::{rule_text, state_code};
+use super::list::rule_text;
 use crate::arguments::Unlock;
 use crate::failure::Failure;
 use crate::output::{Output, local, utc};
@@ -94,8 +94,8 @@ fn tell_unsent(status: &Status, output: &Output) {
 }
 
 fn tell_refused(one: &NotAccepted, output: &Output) {
-    let (SendState::Refused(rule) | SendState::Quarantined(rule)) = &one.state else { return };
-    let word = output.message(&format!("ruhu_state_{}", state_code(&one.state)), &[]);
+    let Some(rule) = one.state.rule() else { return };
+    let word = output.message(&format!("ruhu_state_{}", one.state.name()), &[]);
     let (keys, rule) = (one.keys.join(", "), rule_text(rule, output));
     output.say(
         "ruhu_not_accepted",
@@ -160,13 +160,9 @@ fn as_json(status: &Status, refused: &[NotAccepted]) -> Value {
         })
     });
     let not_accepted = refused.iter().map(|one| {
-        let rule = match &one.state {
-            SendState::Refused(rule) | SendState::Quarantined(rule) => rule.as_str(),
-            _ => "",
-        };
         json!({
             "document": one.document.to_string(), "change": one.change.to_string(), "keys": one.keys,
-            "state": state_code(&one.state), "rule": rule,
+            "state": one.state.name(), "rule": one.state.rule().unwrap_or_default(),
             "replaced_by": one.replaced_by.map(|change| change.to_string()),
         })
     });
