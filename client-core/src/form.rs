@@ -70,10 +70,10 @@ impl Client {
         let form = current_form()?;
         let mut facts = self.draft_facts(&line)?;
         facts.short = short;
-        let rules = rules_of(&facts)?;
-        facts.formulas = formulas(rules, form, &facts);
+        let findings = find(rules_of(&facts)?, form, &facts);
+        facts.formulas.clone_from(&findings.formulas);
         let update = self.update_of(check, form, &facts)?;
-        Ok(CheckForm { view: look(form, &facts), findings: find(rules, form, &facts), update })
+        Ok(CheckForm { view: look(form, &facts), findings, update })
     }
 
     /// What the rules find in a check: in a draft as it stands, in a submitted one as it was submitted, with
@@ -180,8 +180,8 @@ impl Client {
     /// [`Error::UnknownQuestion`] when there is no such screen now, and those of [`Client::set_answer`].
     pub fn zero_rest(&mut self, check: CheckId, page: &str, short: bool) -> Result<usize, Error> {
         let shown = self.check_form(check, short)?.view;
-        let page = shown.pages.into_iter().find(|found| found.id == page);
-        let page = page.ok_or_else(|| Error::UnknownQuestion("page".to_owned()))?;
+        let found = shown.pages.into_iter().find(|found| found.id == page);
+        let page = found.ok_or_else(|| Error::UnknownQuestion(page.to_owned()))?;
         let open = |item: &Item| !item.answered && matches!(item.unit, Some(Unit::Fen | Unit::FenPerYear));
         let mut count = 0;
         for item in page.items.iter().filter(|item| open(item) && item.kind.is_asked()) {
@@ -204,9 +204,24 @@ impl Client {
         match blocking {
             Some(finding) => Err(Error::Blocked(format!("{} {}", finding.id, finding.message.zh))),
             None => {
-                Ok(Judged { form: form.name(), rules: rules.name(), not_applicable: view.not_applicable })
+                // What the short form asks may hang on its being short; which of the two was asked is not known.
+                facts.short = true;
+                let in_short = look(form, &facts).not_applicable;
+                let mut not_applicable = view.not_applicable;
+                not_applicable.retain(|key| in_short.contains(key));
+                Ok(Judged { form: form.name(), rules: rules.name(), not_applicable })
             }
         }
+    }
+
+    /// The keys of the answers that a submission with this result would replace by "not applicable", since their
+    /// questions no longer apply: for a front end to show before it submits, as the draft is gone afterwards.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCheck`], [`Error::NotADraft`], [`Error::Blocked`], or that the store fails.
+    pub fn not_applicable(&self, check: CheckId, result: &str) -> Result<Vec<String>, Error> {
+        let line = self.a_draft(check)?;
+        Ok(self.judged(&line, result)?.not_applicable)
     }
 
     fn update_of(
