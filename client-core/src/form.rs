@@ -13,7 +13,7 @@ use ruhu_survey::form::{
 };
 use ruhu_survey::household::{Because, Input};
 use ruhu_survey::id::CheckId;
-use ruhu_survey::rule::{Findings, LoadedRules, find, formulas, pinned_rules, rules_for};
+use ruhu_survey::rule::{self, Findings, LoadedRules, find, find_pinned, formulas};
 use serde::Serialize;
 
 use crate::client::Client;
@@ -50,14 +50,8 @@ pub(crate) fn current_form() -> Result<&'static LoadedForm, Error> {
     form::newest(form::FIRST).ok_or(Error::UnknownForm(form::FIRST.to_owned()))
 }
 
-/// The rules for a household on a day: those of its region, or the national ones.
-pub(crate) fn rules_of(facts: &Facts) -> Result<&'static LoadedRules, Error> {
-    let region = match facts.register.get("village_code") {
-        Some(Value::Text(code)) => code.as_str(),
-        _ => "",
-    };
-    let month = facts.today.get(..7).unwrap_or_default();
-    rules_for(region, month).ok_or_else(|| Error::UnknownForm(format!("rules of {region:?} in {month:?}")))
+fn rules_of(facts: &Facts) -> Result<&'static LoadedRules, Error> {
+    rule::rules_of(facts).ok_or_else(|| Error::UnknownForm(format!("rules of {:?}", facts.today)))
 }
 
 impl Client {
@@ -89,14 +83,10 @@ impl Client {
             return Ok(find(rules_of(&facts)?, current_form()?, &facts));
         }
         let facts = self.submitted_facts(&line)?;
-        let pinned = |key: &str| match facts.answers.get(key) {
-            Some(Value::Text(name)) => name.clone(),
-            _ => String::new(),
-        };
-        let name = pinned("form_version");
-        let form = form::pinned(&name).ok_or(Error::UnknownForm(name))?;
-        let rules = pinned_rules(&pinned("ruleset_version")).map_or_else(|| rules_of(&facts), Ok)?;
-        Ok(find(rules, form, &facts))
+        find_pinned(&facts).ok_or_else(|| match facts.answers.get("form_version") {
+            Some(Value::Text(name)) => Error::UnknownForm(name.clone()),
+            _ => Error::UnknownForm(String::new()),
+        })
     }
 
     /// Answers a question of the form: the answer goes into the check and, where the question says so, into

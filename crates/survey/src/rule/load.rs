@@ -1,6 +1,6 @@
 //! Reads sets of rules, joins each with what it builds on, and finds out whether it holds together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::format::{Formula, Rule, Ruleset};
 use crate::code_list::code;
@@ -123,16 +123,21 @@ fn join(mut set: Ruleset, bases: &[LoadedRules]) -> Result<Ruleset, RulesReason>
     let mut limits = base.set.limits.clone();
     limits.append(&mut set.limits);
     set.limits = limits;
-    let mut own: BTreeMap<String, Formula> =
-        set.formulas.drain(..).map(|own| (own.name.clone(), own)).collect();
-    set.formulas =
-        base.set.formulas.iter().map(|base| own.remove(&base.name).unwrap_or_else(|| base.clone())).collect();
-    set.formulas.extend(own.into_values());
-    let mut own: BTreeMap<String, Rule> = set.rules.drain(..).map(|own| (own.id.clone(), own)).collect();
-    set.rules =
-        base.set.rules.iter().map(|base| own.remove(&base.id).unwrap_or_else(|| base.clone())).collect();
-    set.rules.extend(own.into_values());
+    set.formulas = over(&base.set.formulas, set.formulas, |formula| &formula.name);
+    set.rules = over(&base.set.rules, set.rules, |rule| &rule.id);
     Ok(set)
+}
+
+/// What the base has, or the set says in its place; then what is new, as it stands in the file, for each may use
+/// those before it.
+fn over<T: Clone>(base: &[T], mut own: Vec<T>, name: fn(&T) -> &String) -> Vec<T> {
+    let mut all = Vec::with_capacity(base.len() + own.len());
+    for inherited in base {
+        let at = own.iter().position(|said| name(said) == name(inherited));
+        all.push(at.map_or_else(|| inherited.clone(), |at| own.remove(at)));
+    }
+    all.append(&mut own);
+    all
 }
 
 fn header(set: &Ruleset) -> Result<(), (String, RulesReason)> {
