@@ -6,7 +6,7 @@ use super::format::{Formula, Rule, Ruleset};
 use crate::code_list::code;
 use crate::expression::{Expression, ExpressionError, Kind, Names};
 use crate::field_table::date::is_month;
-use crate::form::{FORMULAS, LoadedForm};
+use crate::form::{FORMULAS, LoadedForm, is_version};
 
 /// A set of rules that holds together, joined with what it builds on.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +143,7 @@ fn over<T: Clone>(base: &[T], mut own: Vec<T>, name: fn(&T) -> &String) -> Vec<T
 fn header(set: &Ruleset) -> Result<(), (String, RulesReason)> {
     let at = |place: &str, reason| Err((place.to_owned(), reason));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if set.ruleset.is_empty() || !set.ruleset.chars().all(plain) {
+    if set.ruleset.is_empty() || !set.ruleset.chars().all(plain) || !is_version(&set.version) {
         return at("ruleset", RulesReason::Name);
     }
     let ends = set.to.as_deref();

@@ -462,6 +462,7 @@ fn what_is_wrong_with_rules_is_named() {
         RulesReason::UnknownCode("water".to_owned(), "risk_type")
     );
     assert_eq!(refused("RK-INC-2", "RK-INC-1").reason, RulesReason::Name);
+    assert_eq!(refused("\"version\": \"1.0.0\"", "\"version\": \"one\"").reason, RulesReason::Name);
     assert_eq!(refused("\"urgency\": 2", "\"urgency\": 4").reason, RulesReason::Urgency);
     assert_eq!(refused("\"from\": \"2020-01\"", "\"from\": \"2020-13\"").reason, RulesReason::Period);
     assert_eq!(
