@@ -136,8 +136,9 @@ impl Client {
     }
 
     /// Submits a draft with a code of `visit_result`; `confirmed` are register fields that the household
-    /// confirmed as they stand. Answers to questions that do not apply are submitted as not applicable. The
-    /// check is frozen from then on: see [`Client::correct`].
+    /// confirmed as they stand. Answers to questions that do not apply are submitted as not applicable, and what
+    /// was answered there is gone with the draft ([`Client::not_applicable`] names them beforehand). The check is
+    /// frozen from then on: see [`Client::correct`].
     ///
     /// # Errors
     /// [`Error::UnknownCheck`], [`Error::NotADraft`], [`Error::NoAnswers`] when a completed check has none,

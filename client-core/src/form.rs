@@ -13,7 +13,7 @@ use ruhu_survey::form::{
 };
 use ruhu_survey::household::{Because, Input};
 use ruhu_survey::id::CheckId;
-use ruhu_survey::rule::{Findings, LoadedRules, find, formulas, pinned_rules, rules_for};
+use ruhu_survey::rule::{self, Findings, LoadedRules, find, find_pinned, formulas};
 use serde::Serialize;
 
 use crate::client::Client;
@@ -50,14 +50,8 @@ pub(crate) fn current_form() -> Result<&'static LoadedForm, Error> {
     form::newest(form::FIRST).ok_or(Error::UnknownForm(form::FIRST.to_owned()))
 }
 
-/// The rules for a household on a day: those of its region, or the national ones.
-pub(crate) fn rules_of(facts: &Facts) -> Result<&'static LoadedRules, Error> {
-    let region = match facts.register.get("village_code") {
-        Some(Value::Text(code)) => code.as_str(),
-        _ => "",
-    };
-    let month = facts.today.get(..7).unwrap_or_default();
-    rules_for(region, month).ok_or_else(|| Error::UnknownForm(format!("rules of {region:?} in {month:?}")))
+fn rules_of(facts: &Facts) -> Result<&'static LoadedRules, Error> {
+    rule::rules_of(facts).ok_or_else(|| Error::UnknownForm(format!("rules of {:?}", facts.today)))
 }
 
 impl Client {
@@ -70,10 +64,10 @@ impl Client {
         let form = current_form()?;
         let mut facts = self.draft_facts(&line)?;
         facts.short = short;
-        let rules = rules_of(&facts)?;
-        facts.formulas = formulas(rules, form, &facts);
+        let findings = find(rules_of(&facts)?, form, &facts);
+        facts.formulas.clone_from(&findings.formulas);
         let update = self.update_of(check, form, &facts)?;
-        Ok(CheckForm { view: look(form, &facts), findings: find(rules, form, &facts), update })
+        Ok(CheckForm { view: look(form, &facts), findings, update })
     }
 
     /// What the rules find in a check: in a draft as it stands, in a submitted one as it was submitted, with
@@ -89,14 +83,10 @@ impl Client {
             return Ok(find(rules_of(&facts)?, current_form()?, &facts));
         }
         let facts = self.submitted_facts(&line)?;
-        let pinned = |key: &str| match facts.answers.get(key) {
-            Some(Value::Text(name)) => name.clone(),
-            _ => String::new(),
-        };
-        let name = pinned("form_version");
-        let form = form::pinned(&name).ok_or(Error::UnknownForm(name))?;
-        let rules = pinned_rules(&pinned("ruleset_version")).map_or_else(|| rules_of(&facts), Ok)?;
-        Ok(find(rules, form, &facts))
+        find_pinned(&facts).ok_or_else(|| match facts.answers.get("form_version") {
+            Some(Value::Text(name)) => Error::UnknownForm(name.clone()),
+            _ => Error::UnknownForm(String::new()),
+        })
     }
 
     /// Answers a question of the form: the answer goes into the check and, where the question says so, into
@@ -180,8 +170,8 @@ impl Client {
     /// [`Error::UnknownQuestion`] when there is no such screen now, and those of [`Client::set_answer`].
     pub fn zero_rest(&mut self, check: CheckId, page: &str, short: bool) -> Result<usize, Error> {
         let shown = self.check_form(check, short)?.view;
-        let page = shown.pages.into_iter().find(|found| found.id == page);
-        let page = page.ok_or_else(|| Error::UnknownQuestion("page".to_owned()))?;
+        let found = shown.pages.into_iter().find(|found| found.id == page);
+        let page = found.ok_or_else(|| Error::UnknownQuestion(page.to_owned()))?;
         let open = |item: &Item| !item.answered && matches!(item.unit, Some(Unit::Fen | Unit::FenPerYear));
         let mut count = 0;
         for item in page.items.iter().filter(|item| open(item) && item.kind.is_asked()) {
@@ -204,9 +194,24 @@ impl Client {
         match blocking {
             Some(finding) => Err(Error::Blocked(format!("{} {}", finding.id, finding.message.zh))),
             None => {
-                Ok(Judged { form: form.name(), rules: rules.name(), not_applicable: view.not_applicable })
+                // What the short form asks may hang on its being short; which of the two was asked is not known.
+                facts.short = true;
+                let in_short = look(form, &facts).not_applicable;
+                let mut not_applicable = view.not_applicable;
+                not_applicable.retain(|key| in_short.contains(key));
+                Ok(Judged { form: form.name(), rules: rules.name(), not_applicable })
             }
         }
+    }
+
+    /// The keys of the answers that a submission with this result would replace by "not applicable", since their
+    /// questions no longer apply: for a front end to show before it submits, as the draft is gone afterwards.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCheck`], [`Error::NotADraft`], [`Error::Blocked`], or that the store fails.
+    pub fn not_applicable(&self, check: CheckId, result: &str) -> Result<Vec<String>, Error> {
+        let line = self.a_draft(check)?;
+        Ok(self.judged(&line, result)?.not_applicable)
     }
 
     fn update_of(

@@ -4,12 +4,11 @@
 //! visit. Private values are opened for it with the household's key and do not leave: what a rule looked at is
 //! given out without them.
 
-use ruhu_survey::change::Value;
 use ruhu_survey::entry::Visit;
-use ruhu_survey::form::{self, Facts, Source, submitted_facts, told_in, visit_before};
+use ruhu_survey::form::{Facts, Source, submitted_facts, told_in, visit_before};
 use ruhu_survey::id::{CheckId, HouseholdId, VillageId};
 use ruhu_survey::register::Register;
-use ruhu_survey::rule::{Findings, find, pinned_rules, rules_for};
+use ruhu_survey::rule::{Findings, find_pinned};
 use ruhu_survey::sealed::{HouseholdKey, Sealer, SearchKey};
 
 use crate::keys::{KeyError, KeyUse, ServerKeys};
@@ -31,7 +30,7 @@ pub enum FindingsError {
 pub enum Looked {
     /// The village has no such check.
     NoCheck,
-    /// It is not submitted, or this program has neither its form nor rules for it.
+    /// It is not submitted, or this program lacks its form or rules for it.
     NotJudged,
     /// The findings, with what private questions were answered.
     Found(Findings),
@@ -67,7 +66,7 @@ pub fn findings(
         last: last.as_ref().map(|(id, register)| (*id, register)),
         before: before.as_ref(),
     };
-    Ok(judge(&visit.facts(opened.as_ref())).map_or(Looked::NotJudged, Looked::Found))
+    Ok(find_pinned(&visit.facts(opened.as_ref())).map_or(Looked::NotJudged, Looked::Found))
 }
 
 /// The documents that a visit stands on.
@@ -92,19 +91,6 @@ impl VisitDocuments<'_> {
             self.before,
         )
     }
-}
-
-/// Applies the rules that the check has pinned, or those of its place and time, by the form it has pinned.
-fn judge(facts: &Facts) -> Option<Findings> {
-    let text = |values: &std::collections::BTreeMap<String, Value>, key: &str| match values.get(key) {
-        Some(Value::Text(text)) => text.clone(),
-        _ => String::new(),
-    };
-    let form = form::pinned(&text(&facts.answers, "form_version"))?;
-    let region = text(&facts.register, "village_code");
-    let of_place = || rules_for(&region, facts.today.get(..7).unwrap_or_default());
-    let rules = pinned_rules(&text(&facts.answers, "ruleset_version")).or_else(of_place)?;
-    Some(find(rules, form, facts))
 }
 
 fn last_check(

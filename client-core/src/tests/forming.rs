@@ -125,6 +125,8 @@ fn income_is_totalled_to_the_fen_and_the_rules_look_at_it() {
     let form = visit.form();
     let confirm = page(&form, "income/confirm").unwrap();
     assert_eq!(confirm.items[1].value.int(), Some(1_100_000));
+    let nowhere = visit.tablet.client.zero_rest(visit.check, "income/nothing", false);
+    assert!(matches!(nowhere, Err(Error::UnknownQuestion(named)) if named == "income/nothing"));
 }
 
 #[test]
@@ -183,6 +185,8 @@ fn what_does_not_apply_is_submitted_as_such() {
     visit.say("water_piped", "入户");
     visit.tablet.client.clear_answer(visit.check, "answer/shock/kind/fire").unwrap();
     visit.tell("shock_kind", None, Some("none"), "是");
+    let replaced = visit.tablet.client.not_applicable(visit.check, "completed").unwrap();
+    assert_eq!(replaced, ["answer/water/fetch_minutes", "answer/shock/loss"]);
     visit.tablet.client.submit(visit.check, "completed", &[]).unwrap();
     let view = visit.tablet.client.check(visit.check).unwrap();
     let state = |key: &str| view.fields.iter().find(|field| field.key == key).and_then(|field| field.state);
@@ -194,6 +198,22 @@ fn what_does_not_apply_is_submitted_as_such() {
         |key: &str| view.fields.iter().find(|field| field.key == key).map(|field| field.text.clone());
     assert_eq!(pinned("form_version").as_deref(), Some("ruhu-first/1.0.0"));
     assert_eq!(pinned("ruleset_version").as_deref(), Some("national/1.0.0"));
+}
+
+#[test]
+fn what_only_the_short_form_asks_is_not_taken_away_at_submission() {
+    let server = FakeServer::new();
+    let mut visit = Visit::couple(&server);
+    visit.say("visit_result", "completed");
+    visit.say("wage_income", "20000");
+    visit.say("business_income", "3000");
+    visit.say("income_confirm", "是");
+    let short = visit.tablet.client.check_form(visit.check, true).unwrap();
+    assert!(page(&short, "income/confirm").is_some() && page(&visit.form(), "income/confirm").is_none());
+    visit.tablet.client.submit(visit.check, "completed", &[]).unwrap();
+    let view = visit.tablet.client.check(visit.check).unwrap();
+    let confirmed = view.fields.iter().find(|field| field.key == "answer/income/confirmed").unwrap();
+    assert_eq!(confirmed.state, None, "the household's word stands");
 }
 
 #[test]

@@ -226,6 +226,7 @@ fn what_a_restored_server_keeps_apart_for_the_key_alone_stays_in_view_too() {
     tablet.sync(&server);
     assert_eq!(server.accepted(server.villages[0]), 1);
     server.restore_empty();
+    enrol_again(&mut tablet, &server).unwrap();
     server.certify(device(&tablet), |held| Certificate { until_ms: RECEIVED_MS, ..held });
     let report = tablet.sync(&server);
     assert_eq!((report.not_accepted, report.waiting), (1, 0));

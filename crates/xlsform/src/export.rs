@@ -143,7 +143,7 @@ impl Writer<'_> {
         appearance: &str,
         rest: &Value,
     ) {
-        let relevant = relevant.map(|text| self.expression(name, "relevant", text, None)).unwrap_or_default();
+        let relevant = relevant.map(|text| self.expression(name, "relevant", text)).unwrap_or_default();
         self.rows.push(Cells::from([
             ("type", kind.to_owned()),
             ("name", name.to_owned()),
@@ -161,12 +161,12 @@ impl Writer<'_> {
         let (kind, appearance) = kind_of(question, &list);
         let required = match &question.required {
             Required::Fixed(yes) => (if *yes { "yes" } else { "" }).to_owned(),
-            Required::When(text) => self.expression(key, "required", text, None),
+            Required::When(text) => self.expression(key, "required", text),
         };
-        let relevant = question.relevant.as_deref().map(|text| self.expression(key, "relevant", text, None));
-        let value = question.value.as_deref().map(|text| self.expression(key, "calculation", text, None));
+        let relevant = question.relevant.as_deref().map(|text| self.expression(key, "relevant", text));
+        let value = question.value.as_deref().map(|text| self.expression(key, "calculation", text));
         let filter =
-            question.choice_filter.as_deref().map(|text| self.expression(key, "choice_filter", text, None));
+            question.choice_filter.as_deref().map(|text| self.expression(key, "choice_filter", text));
         let (constraint, message) = self.constraint(question);
         let hint = question.hint.clone().unwrap_or_default();
         self.rows.push(Cells::from([
@@ -234,8 +234,8 @@ impl Writer<'_> {
         (said.join(" and "), message)
     }
 
-    fn expression(&mut self, name: &str, part: &str, text: &str, own: Option<&str>) -> String {
-        match to_xpath(text, self.names, own) {
+    fn expression(&mut self, name: &str, part: &str, text: &str) -> String {
+        match to_xpath(text, self.names, None) {
             Ok(said) => said,
             Err(reason) => {
                 self.lose(name, format!("{part} stands in the column ruhu alone: {reason}"));

@@ -3,21 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_survey::form::{
-    Choice, Form, Group, Label, Question, QuestionType, Required, Section, Severity, Validation, load,
+    Choice, Form, Group, Label, QUESTIONS_MAX, Question, QuestionType, Required, Section, Severity,
+    Validation, is_version, load,
 };
 use serde_json::Value;
 
 use crate::columns::{is_yes, label, others};
 use crate::report::{Report, XlsformError};
-use crate::rows::{What, is_reserved, own_question, what};
+use crate::rows::{What, is_reserved, left_out, own_question, what};
 use crate::settle::take_out;
 use crate::sheet::{Book, Row, read};
-use crate::spoken::{Names, Spoken, decimals, names};
+use crate::spoken::{Names, Spoken, decimals, names, plain};
 use crate::to_cel::{Place, tag, to_cel};
 use crate::to_xpath::to_xpath;
 
-/// Questions of a form.
-const QUESTIONS_MAX: usize = 2_000;
 /// Decimals of a number of which nothing says how many.
 const DECIMALS: u32 = 2;
 /// Columns that carry something we have no place for.
@@ -48,9 +47,11 @@ pub fn import(bytes: &[u8]) -> Result<Imported, XlsformError> {
         return Err(XlsformError::TooMuch(QUESTIONS_MAX, "questions"));
     }
     let mut importer = Importer::new(&book);
-    let lists = importer.lists(&book.choices);
+    importer.lists = importer.lists(&book.choices);
     importer.name_all(&book.survey);
-    importer.lists = lists;
+    if importer.names.len() > QUESTIONS_MAX {
+        return Err(XlsformError::TooMuch(QUESTIONS_MAX, "questions"));
+    }
     importer.walk(&book.survey);
     let form = importer.form(book.settings.as_ref());
     importer.settle(form)
@@ -59,6 +60,8 @@ pub fn import(bytes: &[u8]) -> Result<Imported, XlsformError> {
 /// A group or a repeat that is open.
 #[derive(Debug, Clone, Default)]
 struct Frame {
+    /// Where it begins; 0 for what stands in none.
+    row: u32,
     key: String,
     title: Label,
     relevant: Option<String>,
@@ -69,11 +72,16 @@ struct Frame {
 
 struct Importer {
     report: Report,
+    /// The questions by their names in the workbook.
     names: Names,
+    /// The same by their keys here.
+    by_key: Names,
     repeats: BTreeSet<String>,
     columns: BTreeSet<String>,
     lists: BTreeMap<String, Vec<Choice>>,
     sections: Vec<Section>,
+    /// Where the section and the group of the last question begin.
+    last: Option<(u32, u32)>,
     rows: BTreeMap<String, u32>,
     keys: BTreeSet<String>,
 }
@@ -88,10 +96,12 @@ impl Importer {
         Self {
             report: Report::default(),
             names: Names::new(),
+            by_key: Names::new(),
             repeats: BTreeSet::new(),
             columns,
             lists: BTreeMap::new(),
             sections: Vec::new(),
+            last: None,
             rows: BTreeMap::new(),
             keys: BTreeSet::new(),
         }
@@ -123,21 +133,16 @@ impl Importer {
     /// A key of ours for a name of theirs; each is given once.
     fn key(&mut self, row: &Row) -> String {
         let name = row.get("name");
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-        let mut key: String = name.chars().map(plain).take(50).collect();
+        let mut key: String = plain(name).chars().take(50).collect();
         if !key.starts_with(|c: char| c.is_ascii_lowercase()) || is_reserved(&key) {
             key = format!("q_{key}");
         }
-        let mut free = key.clone();
-        let mut number = 2;
-        while !self.keys.insert(free.clone()) {
-            free = format!("{key}_{number}");
-            number += 1;
+        let key = free(&key, |key| self.keys.contains(key));
+        self.keys.insert(key.clone());
+        if key != name {
+            self.report.lose("survey", row.number, name, format!("is called {key}"));
         }
-        if free != name {
-            self.report.lose("survey", row.number, name, format!("is called {free}"));
-        }
-        free
+        key
     }
 
     /// Every question by its name, so that expressions can speak of those below them.
@@ -168,6 +173,7 @@ impl Importer {
                         },
                         each_member: open.contains(&true),
                     };
+                    self.by_key.insert(spoken.key.clone(), spoken.clone());
                     self.names.insert(row.get("name").to_owned(), spoken);
                 }
                 _ => {}
@@ -209,7 +215,7 @@ impl Importer {
         let rest: Value = serde_json::from_str(row.get("ruhu")).unwrap_or_default();
         let known = rest.get("section").or_else(|| rest.get("group")).and_then(|part| part.get("relevant"));
         let ours = known.and_then(Value::as_str).map(str::to_owned);
-        let relevant = self.column(row, "relevant", "relevant", ours.as_deref(), None);
+        let relevant = self.column(row, "relevant", ours.as_deref());
         if repeat && rest.is_null() {
             self.report.lose(
                 "survey",
@@ -220,10 +226,9 @@ impl Importer {
         }
         let title = label(row, "label")
             .map_or_else(|| Label::new(row.get("name"), row.get("name")), |(label, _)| label);
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-        let key: String = row.get("name").chars().map(plain).take(60).collect();
+        let key: String = plain(row.get("name")).chars().take(60).collect();
         let key = if key.starts_with(|c: char| c.is_ascii_lowercase()) { key } else { format!("g_{key}") };
-        Frame { key, title, relevant, repeat, rest }
+        Frame { row: row.number, key, title, relevant, repeat, rest }
     }
 
     fn question(&mut self, row: &Row, kind: QuestionType, list: Option<String>) -> Question {
@@ -238,6 +243,9 @@ impl Importer {
                     format!("the column {column} has no counterpart"),
                 );
             }
+        }
+        if let Some(what) = left_out(row) {
+            self.report.lose("survey", row.number, &name, what);
         }
         for language in others(row) {
             self.report.lose("survey", row.number, &name, format!("the language {language} is left out"));
@@ -260,11 +268,10 @@ impl Importer {
             question.decimals = (kind == QuestionType::Decimal).then_some(DECIMALS);
         }
         question.required = self.required(row, &question.required);
-        question.relevant = self.column(row, "relevant", "relevant", question.relevant.as_deref(), None);
-        question.choice_filter =
-            self.column(row, "choice_filter", "choice_filter", question.choice_filter.as_deref(), None);
+        question.relevant = self.column(row, "relevant", question.relevant.as_deref());
+        question.choice_filter = self.column(row, "choice_filter", question.choice_filter.as_deref());
         if question.kind == QuestionType::Calculated {
-            question.value = self.column(row, "calculation", "calculation", question.value.as_deref(), None);
+            question.value = self.column(row, "calculation", question.value.as_deref());
         } else if !row.get("calculation").is_empty() {
             self.report.lose(
                 "survey",
@@ -299,74 +306,56 @@ impl Importer {
     fn required(&mut self, row: &Row, ours: &Required) -> Required {
         let text = row.get("required");
         match ours {
-            Required::When(known) => {
-                let known = known.clone();
-                self.column(row, "required", "required", Some(&known), None)
-                    .map_or(Required::Fixed(false), Required::When)
-            }
+            Required::When(known) => self
+                .column(row, "required", Some(known.as_str()))
+                .map_or(Required::Fixed(false), Required::When),
             Required::Fixed(_) if is_yes(text) => Required::Fixed(true),
             Required::Fixed(_)
                 if text.is_empty() || matches!(text.to_lowercase().as_str(), "no" | "false" | "false()") =>
             {
                 Required::Fixed(false)
             }
-            Required::Fixed(_) => self
-                .column(row, "required", "required", None, None)
-                .map_or(Required::Fixed(false), Required::When),
+            Required::Fixed(_) => {
+                self.column(row, "required", None).map_or(Required::Fixed(false), Required::When)
+            }
         }
     }
 
     /// An expression of a row: what an export of ours said, where the column still says the same; else what
     /// the column says now.
-    fn column(
-        &mut self,
-        row: &Row,
-        column: &str,
-        part: &str,
-        ours: Option<&str>,
-        own: Option<&str>,
-    ) -> Option<String> {
+    fn column(&mut self, row: &Row, column: &str, ours: Option<&str>) -> Option<String> {
         let text = row.get(column);
-        if let Some(ours) = ours {
-            let by_key: Names =
-                self.names.values().map(|spoken| (spoken.key.clone(), spoken.clone())).collect();
-            let exported = to_xpath(ours, &by_key, own).unwrap_or_default();
-            if exported == text {
-                return Some(ours.to_owned());
-            }
+        if let Some(ours) = ours
+            && to_xpath(ours, &self.by_key, None).unwrap_or_default() == text
+        {
+            return Some(ours.to_owned());
         }
         if text.is_empty() {
             return None;
         }
         let none = BTreeSet::new();
-        let columns = if part == "choice_filter" { &self.columns } else { &none };
+        let columns = if column == "choice_filter" { &self.columns } else { &none };
         let place = Place { names: &self.names, own: row.get("name"), repeats: &self.repeats, columns };
         match to_cel(text, &place) {
-            Ok(said) => Some(
-                said.strip_prefix('(')
-                    .and_then(|rest| rest.strip_suffix(')'))
-                    .filter(|rest| balanced(rest))
-                    .map_or(said.clone(), str::to_owned),
-            ),
+            Ok(said) => Some(said),
             Err(why) => {
-                self.report.lose("survey", row.number, row.get("name"), format!("{part}: {why}"));
+                self.report.lose("survey", row.number, row.get("name"), format!("{column}: {why}"));
                 None
             }
         }
     }
 
     fn constraint(&mut self, row: &Row, question: &mut Question) {
-        let by_key: Names = self.names.values().map(|spoken| (spoken.key.clone(), spoken.clone())).collect();
         let said: Vec<String> = question
             .validations
             .iter()
-            .filter_map(|validation| to_xpath(&validation.must, &by_key, Some(&question.key)).ok())
+            .filter_map(|validation| to_xpath(&validation.must, &self.by_key, Some(&question.key)).ok())
             .collect();
         if said.join(" and ") == row.get("constraint") {
             return;
         }
         question.validations.clear();
-        let Some(must) = self.column(row, "constraint", "constraint", None, None) else { return };
+        let Some(must) = self.column(row, "constraint", None) else { return };
         let message = label(row, "constraint_message").map(|(message, _)| message);
         let message = message.unwrap_or_else(|| Label::new("不符合要求", "this does not fit"));
         question.validations.push(Validation {
@@ -383,42 +372,40 @@ impl Importer {
     /// next the group, and the conditions of those further in come with the question.
     fn place(&mut self, open: &[Frame], mut question: Question) {
         let section_at = open.iter().position(|frame| frame.repeat).unwrap_or(0);
-        let section = open.get(section_at).cloned();
-        let group = open.get(section_at + 1).cloned();
-        let inner = open.iter().skip(section_at + 2).filter_map(|frame| frame.relevant.clone());
-        question.relevant = all_of(inner.chain(question.relevant.take()));
-        let outer = open.iter().take(section_at).filter_map(|frame| frame.relevant.clone());
-        let frame = section.unwrap_or_else(|| Frame {
+        let section = open.get(section_at).cloned().unwrap_or_else(|| Frame {
             key: "form".to_owned(),
             title: Label::new("问卷", "Form"),
             ..Frame::default()
         });
-        let relevant = all_of(outer.chain(frame.relevant.clone()));
-        let continues = self.sections.last().is_some_and(|last| last.key == frame.key);
-        if !continues {
-            let taken = |key: &str| self.sections.iter().any(|section| section.key == key);
-            let mut key = frame.key.clone();
-            let mut number = 2;
-            while taken(&key) {
-                key = format!("{}_{number}", frame.key);
-                number += 1;
-            }
-            let rest = frame.rest.get("section");
-            let no = rest.and_then(|rest| rest.get("no")).and_then(Value::as_str).map(str::to_owned);
-            let changed = rest.and_then(|rest| rest.get("changed")).cloned().unwrap_or_default();
-            self.sections.push(Section {
-                key,
-                no,
-                title: frame.title,
-                each_member: frame.repeat,
-                relevant,
-                changed: serde_json::from_value(changed).unwrap_or_default(),
-                groups: Vec::new(),
-            });
+        let group = open.get(section_at + 1).cloned();
+        let inner = open.iter().skip(section_at + 2).filter_map(|frame| frame.relevant.clone());
+        question.relevant = all_of(inner.chain(question.relevant.take()));
+        let here = (section.row, group.as_ref().map_or(0, |group| group.row));
+        let before = self.last.replace(here);
+        if before.is_none_or(|(row, _)| row != here.0) {
+            let outer = open.iter().take(section_at).filter_map(|frame| frame.relevant.clone());
+            let relevant = all_of(outer.chain(section.relevant.clone()));
+            self.section(section, relevant);
         }
         if let Some(last) = self.sections.last_mut() {
-            into_group(last, group, question);
+            into_group(last, group, before == Some(here), question);
         }
+    }
+
+    fn section(&mut self, frame: Frame, relevant: Option<String>) {
+        let key = free(&frame.key, |key| self.sections.iter().any(|section| section.key == key));
+        let rest = frame.rest.get("section");
+        let no = rest.and_then(|rest| rest.get("no")).and_then(Value::as_str).map(str::to_owned);
+        let changed = rest.and_then(|rest| rest.get("changed")).cloned().unwrap_or_default();
+        self.sections.push(Section {
+            key,
+            no,
+            title: frame.title,
+            each_member: frame.repeat,
+            relevant,
+            changed: serde_json::from_value(changed).unwrap_or_default(),
+            groups: Vec::new(),
+        });
     }
 
     fn form(&mut self, settings: Option<&Row>) -> Form {
@@ -430,9 +417,8 @@ impl Importer {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         let id: String = settings.get("form_id").chars().map(plain).take(40).collect();
         let version = settings.get("version");
-        let is_version =
-            version.split('.').count() == 3 && version.chars().all(|c| c.is_ascii_digit() || c == '.');
-        if !version.is_empty() && !is_version {
+        let fits = is_version(version);
+        if !version.is_empty() && !fits {
             self.report.lose("settings", 2, "version", format!("{version} becomes 1.0.0"));
         }
         for column in settings.cells.keys() {
@@ -442,12 +428,12 @@ impl Importer {
             }
         }
         let used: BTreeSet<String> = self.questions().filter_map(|question| question.list.clone()).collect();
-        self.lists.retain(|name, _| used.contains(name) && !self.sections.is_empty());
+        self.lists.retain(|name, _| used.contains(name));
         let of = |name: &str| rest.get(name).cloned().unwrap_or_default();
         Form {
             schema: None,
             form: if id.is_empty() { "imported".to_owned() } else { id },
-            version: if is_version { version.to_owned() } else { "1.0.0".to_owned() },
+            version: if fits { version.to_owned() } else { "1.0.0".to_owned() },
             title: serde_json::from_value(of("title")).unwrap_or(title),
             sections: std::mem::take(&mut self.sections),
             validations: serde_json::from_value(of("validations")).unwrap_or_default(),
@@ -467,39 +453,54 @@ impl Importer {
                 Ok(_) => return Ok(Imported { form, report: self.report }),
                 Err(invalid) => invalid.faults,
             };
+            let before = form.clone();
             for fault in faults {
                 let row = self.rows.get(&fault.at).copied().unwrap_or_default();
                 self.report.lose("survey", row, &fault.at, format!("left out: {}", fault.reason));
                 take_out(&mut form, &fault.at, &fault.reason);
+            }
+            // A fault of which no part can be taken out stays.
+            if form == before {
+                break;
             }
         }
         Err(XlsformError::Nothing)
     }
 }
 
-fn into_group(section: &mut Section, frame: Option<Frame>, question: Question) {
-    let main = || Frame { key: "main".to_owned(), ..Frame::default() };
-    let is_given = frame.is_some();
-    let frame = frame.unwrap_or_else(main);
-    let rest = frame.rest.get("group").cloned();
-    let ours = rest.as_ref().and_then(|rest| rest.get("key")).and_then(Value::as_str);
-    let key = ours.unwrap_or(&frame.key).to_owned();
-    if section.groups.last().is_none_or(|last| last.key != key) {
-        let title = match &rest {
-            Some(rest) => serde_json::from_value(rest.get("title").cloned().unwrap_or_default()).ok(),
-            None => Some(frame.title).filter(|_| is_given),
-        };
-        let taken = section.groups.iter().filter(|group| group.key.starts_with(&key)).count();
-        let key = if section.groups.iter().any(|group| group.key == key) {
-            format!("{key}_{}", taken + 1)
-        } else {
-            key
-        };
-        section.groups.push(Group { key, title, relevant: frame.relevant, questions: Vec::new() });
+/// Puts a question into the last group of a section, or into a new one where another group begins.
+fn into_group(section: &mut Section, frame: Option<Frame>, continues: bool, question: Question) {
+    if !continues {
+        let group = group_of(section, frame);
+        section.groups.push(group);
     }
     if let Some(group) = section.groups.last_mut() {
         group.questions.push(question);
     }
+}
+
+fn group_of(section: &Section, frame: Option<Frame>) -> Group {
+    let is_given = frame.is_some();
+    let frame = frame.unwrap_or_else(|| Frame { key: "main".to_owned(), ..Frame::default() });
+    let rest = frame.rest.get("group");
+    let ours = rest.and_then(|rest| rest.get("key")).and_then(Value::as_str);
+    let key = free(ours.unwrap_or(&frame.key), |key| section.groups.iter().any(|group| group.key == key));
+    let title = match rest {
+        Some(rest) => serde_json::from_value(rest.get("title").cloned().unwrap_or_default()).ok(),
+        None => Some(frame.title).filter(|_| is_given),
+    };
+    Group { key, title, relevant: frame.relevant, questions: Vec::new() }
+}
+
+/// The name, or the first that is free with a number behind it.
+fn free(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut free = name.to_owned();
+    let mut number = 2;
+    while taken(&free) {
+        free = format!("{name}_{number}");
+        number += 1;
+    }
+    free
 }
 
 fn all_of(parts: impl Iterator<Item = String>) -> Option<String> {
@@ -509,22 +510,4 @@ fn all_of(parts: impl Iterator<Item = String>) -> Option<String> {
         [one] => Some(one.clone()),
         many => Some(many.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(" && ")),
     }
-}
-
-/// Whether the brackets of a text close only what they opened.
-fn balanced(text: &str) -> bool {
-    let mut depth = 0_i32;
-    let mut quoted = false;
-    for c in text.chars() {
-        match c {
-            '\'' => quoted = !quoted,
-            '(' if !quoted => depth += 1,
-            ')' if !quoted => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 {
-            return false;
-        }
-    }
-    depth == 0
 }

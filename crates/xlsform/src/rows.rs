@@ -1,6 +1,6 @@
 //! What a row of the survey sheet is.
 
-use ruhu_survey::form::{Question, QuestionType};
+use ruhu_survey::form::{self, Question, QuestionType};
 use serde_json::Value;
 
 use crate::sheet::Row;
@@ -16,30 +16,43 @@ pub(crate) enum What {
     Lost(&'static str),
 }
 
+/// Words that CEL keeps for itself.
+const WORDS: [&str; 21] = [
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+];
+
 /// Whether a key has a meaning of its own in expressions.
 pub(crate) fn is_reserved(key: &str) -> bool {
-    const TAKEN: [&str; 14] = [
-        "members",
-        "population",
-        "today",
-        "age_day",
-        "check",
-        "household",
-        "last",
-        "formula",
-        "age",
-        "sex",
-        "birth_date",
-        "is_head",
-        "is_new",
-        "disability_grade",
-    ];
-    const WORDS: [&str; 16] = [
-        "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if",
-        "import", "let", "loop", "package",
-    ];
-    const MORE: [&str; 5] = ["namespace", "return", "var", "void", "while"];
-    TAKEN.contains(&key) || WORDS.contains(&key) || MORE.contains(&key)
+    form::is_reserved(key) || WORDS.contains(&key)
+}
+
+/// What of a question's type is left out, where the question is taken over.
+pub(crate) fn left_out(row: &Row) -> Option<&'static str> {
+    let kind = row.get("type").to_lowercase();
+    if kind.split_whitespace().any(|word| word == "or_other") {
+        return Some("the choice that or_other adds, and its text, are left out");
+    }
+    (kind == "datetime").then_some("the time of day is left out")
 }
 
 /// What an export of ours said of a question, where the row is still of the type it had.
@@ -87,14 +100,14 @@ pub(crate) fn what(row: &Row) -> Option<What> {
 
 fn kind_and_list(text: &str, appearance: &str) -> Option<(QuestionType, Option<String>)> {
     let mut words = text.split_whitespace();
-    let first = words.next()?.to_lowercase().replace(' ', "_");
+    let first = words.next()?.to_lowercase();
     let plain = |kind| Some((kind, None));
     match first.as_str() {
         "select_one" | "select1" => Some((QuestionType::One, words.next().map(str::to_owned))),
         "select_multiple" => Some((QuestionType::Many, words.next().map(str::to_owned))),
         "select" => {
             let kind = if words.next()? == "one" { QuestionType::One } else { QuestionType::Many };
-            Some((kind, words.last().map(str::to_owned)))
+            Some((kind, words.rfind(|word| !word.eq_ignore_ascii_case("or_other")).map(str::to_owned)))
         }
         "integer" | "int" | "range" => plain(QuestionType::Int),
         "decimal" => plain(QuestionType::Decimal),

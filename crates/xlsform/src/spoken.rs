@@ -21,6 +21,11 @@ pub(crate) struct Spoken {
 /// Questions by the name that expressions use.
 pub(crate) type Names = BTreeMap<String, Spoken>;
 
+/// A name in small letters, digits and underscores, as keys are; any other character becomes an underscore.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
+}
+
 /// Decimals of a question's numbers.
 pub(crate) fn decimals(question: &Question) -> u32 {
     let unit = question.unit.or_else(|| bound_field(question).and_then(|field| field.unit));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ruhu_survey::form::QuestionType;
 
-use crate::spoken::{Names, Spoken};
+use crate::spoken::{Names, Spoken, plain};
 use crate::xpath::{Tree, parse};
 
 /// Where an expression stands.
@@ -22,8 +22,10 @@ pub(crate) struct Place<'a> {
 
 /// The expression in our language, or why it has none.
 pub(crate) fn to_cel(text: &str, place: &Place<'_>) -> Result<String, String> {
-    let tree = parse(text)?;
-    Translator { place: *place }.said(&tree)
+    let said = Translator { place: *place }.said(&parse(text)?)?;
+    // What begins with a bracket is one pair of them around the whole.
+    let inside = said.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    Ok(inside.map_or_else(|| said.clone(), str::to_owned))
 }
 
 struct Translator<'a> {
@@ -72,8 +74,10 @@ impl Translator<'_> {
                 }
             }
         }
-        let left = self.beside(left, two)?;
-        let right = self.beside(right, one)?;
+        // A factor has no unit: twice 1.50 is 300 hundredths, not 30,000.
+        let scaled = !matches!(operator, "*" | "div");
+        let left = self.beside(left, two.filter(|_| scaled))?;
+        let right = self.beside(right, one.filter(|_| scaled))?;
         let operator = match operator {
             "or" => "||",
             "and" => "&&",
@@ -154,8 +158,7 @@ impl Translator<'_> {
 
 /// A choice's column as a tag of ours.
 pub(crate) fn tag(column: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let tag: String = column.chars().map(plain).collect();
+    let tag = plain(column);
     if tag.starts_with(|c: char| c.is_ascii_lowercase()) { tag } else { format!("x{tag}") }
 }
 

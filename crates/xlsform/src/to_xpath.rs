@@ -132,8 +132,10 @@ impl Translator<'_> {
             operators::MODULO => "mod",
             other => return Err(format!("{other}() has no counterpart")),
         };
-        let one = self.beside(left, self.plain(right))?;
-        let two = self.beside(right, self.plain(left))?;
+        // A factor has no unit.
+        let scaled = !matches!(name, operators::MULTIPLY | operators::DIVIDE);
+        let one = self.beside(left, self.plain(right).filter(|_| scaled))?;
+        let two = self.beside(right, self.plain(left).filter(|_| scaled))?;
         Ok(format!("({one} {operator} {two})"))
     }
 

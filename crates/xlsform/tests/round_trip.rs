@@ -137,6 +137,68 @@ fn groups_become_sections_and_repeats_are_of_members() {
 }
 
 #[test]
+fn questions_outside_of_groups_stay_together() {
+    let survey: &[&[&str]] = &[
+        &["begin group", "outer", "Outer", "外"],
+        &["text", "first", "First", "一"],
+        &["begin group", "inner", "Inner", "内"],
+        &["text", "second", "Second", "二"],
+        &["end group", ""],
+        &["text", "third", "Third", "三"],
+        &["text", "fourth", "Fourth", "四"],
+        &["end group", ""],
+        &["text", "fifth", "Fifth", "五"],
+        &["text", "sixth", "Sixth", "六"],
+    ];
+    let form = imported(survey).form;
+    let groups =
+        form.sections.iter().flat_map(|section| section.groups.iter().map(move |group| (section, group)));
+    let found: Vec<(&str, &str, usize)> = groups
+        .map(|(section, group)| (section.key.as_str(), group.key.as_str(), group.questions.len()))
+        .collect();
+    let expected = [("outer", "main", 1), ("outer", "inner", 1), ("outer", "main_2", 2), ("form", "main", 2)];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_factor_has_no_unit_and_a_term_has() {
+    let survey: &[&[&str]] = &[
+        &["decimal", "weight", "Weight", "体重"],
+        &["calculate", "twice", "Twice", "两倍", "", "", "", "${weight} * 2"],
+        &["calculate", "half", "Half", "一半", "", "", "", "${weight} div 2"],
+        &["calculate", "more", "More", "更多", "", "", "", "${weight} + 2"],
+    ];
+    let imported = imported(survey);
+    assert_eq!(losses(&imported), [""; 0]);
+    let value = |key: &str| question(&imported.form, key).value.clone();
+    assert_eq!(value("twice").as_deref(), Some("weight * 2"));
+    assert_eq!(value("half").as_deref(), Some("weight / 2"));
+    assert_eq!(value("more").as_deref(), Some("weight + 200"), "kept in hundredths");
+}
+
+#[test]
+fn what_a_type_or_a_version_loses_is_named() {
+    let survey: &[&[&str]] = &[
+        HEAD,
+        &["select_one yn or_other", "choice", "Choice", "选"],
+        &["dateTime", "moment", "Moment", "时刻"],
+    ];
+    let choices: &[&[&str]] = &[&["list_name", "name", "label"], &["yn", "yes", "Yes"]];
+    let settings: &[&[&str]] = &[&["form_id", "version"], &["a_form", "2024010100.1.1"]];
+    let imported = import(&workbook(survey, choices, settings)).unwrap();
+    let found = losses(&imported);
+    for begins in [
+        "survey 2: choice: the choice that or_other adds",
+        "survey 3: moment: the time of day",
+        "settings 2: version: 2024010100.1.1 becomes 1.0.0",
+    ] {
+        assert!(found.iter().any(|loss| loss.starts_with(begins)), "{begins}: {found:#?}");
+    }
+    assert_eq!(imported.form.version, "1.0.0");
+    assert_eq!(question(&imported.form, "choice").list.as_deref(), Some("yn"));
+}
+
+#[test]
 fn what_cannot_be_carried_over_is_named_by_row() {
     let survey: &[&[&str]] = &[
         &["start", "start", "", ""],

@@ -11,7 +11,7 @@ use ruhu_survey::household::{Because, Input};
 use ruhu_survey::id::{CheckId, HouseholdId};
 use serde_json::{Map, Value, json};
 
-use super::dialogue::ask_all;
+use super::dialogue::{ask_all, replaced};
 use super::edit::source;
 use crate::arguments::Check;
 use crate::failure::Failure;
@@ -36,6 +36,9 @@ pub(super) fn run(client: &mut Client, asked: &Check, output: &Output) -> Result
             (Some(result), _) | (None, Some(change::Value::Text(result))) => result.as_str(),
             _ => "completed",
         };
+        if asked.answers.is_some() {
+            replaced(&client.not_applicable(check, result)?, output);
+        }
         client.submit(check, result, &[])?;
         output.say("ruhu_check_submitted", &[("check", &check), ("count", &count)]);
     } else {

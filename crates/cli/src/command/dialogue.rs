@@ -5,13 +5,16 @@ use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
 
 use dialoguer::Confirm;
 use ruhu_client_core::{Asked, CheckForm, Client};
+use ruhu_survey::change::DocumentKind;
 use ruhu_survey::expression::Val;
+use ruhu_survey::field_table::format_number;
 use ruhu_survey::form::{Finding, Item, Label, Page, QuestionType};
 use ruhu_survey::household::{Because, Input};
 use ruhu_survey::id::CheckId;
 use ruhu_survey::message::Lang;
 use ruhu_survey::rule::RuleAnswer;
 
+use super::value::label;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -42,7 +45,9 @@ pub(super) fn ask_all(
             passed.insert(place(page, item));
         }
     }
-    leads(&client.check_form(check, short)?, output);
+    let form = client.check_form(check, short)?;
+    leads(&form, output);
+    replaced(&form.view.not_applicable, output);
     let question = output.message("ruhu_check_submit", &[]);
     Confirm::new().with_prompt(question).interact().map_err(|_| Failure::BrokenOff)
 }
@@ -76,27 +81,33 @@ fn title(form: &CheckForm, page: &Page, output: &Output) {
     let group = if group == section { String::new() } else { format!(" / {group}") };
     println!("\n[{number}/{of}] {no} {section}{group}{member}");
     for item in page.items.iter().filter(|item| item.kind == QuestionType::Calculated) {
-        println!("  {}: {}", said(&item.label, output), amount(item, &item.value));
+        println!("  {}: {}", said(&item.label, output), amount(item, &item.value, output));
     }
 }
 
 /// A value in the unit that people use.
-fn amount(item: &Item, value: &Val) -> String {
+fn amount(item: &Item, value: &Val, output: &Output) -> String {
     let text = |value: &Val| match value {
-        Val::Int(number) if item.decimals == 2 => {
-            format!("{}{}.{:02}", if *number < 0 { "-" } else { "" }, number.abs() / 100, number.abs() % 100)
-        }
-        Val::Int(number) => number.to_string(),
+        Val::Int(number) => format_number(*number, item.decimals),
         Val::Text(code) => {
             let choice = item.choices.iter().find(|choice| choice.code == *code);
-            choice.map_or_else(|| code.clone(), |choice| choice.label.zh.clone())
+            choice.map_or_else(|| code.clone(), |choice| said(&choice.label, output))
         }
-        Val::Bool(yes) => (if *yes { "是" } else { "否" }).to_owned(),
+        Val::Bool(yes) => yes_or_no(*yes, output.lang()).to_owned(),
         _ => "—".to_owned(),
     };
     match value {
         Val::List(items) => items.iter().map(text).collect::<Vec<_>>().join("、"),
         value => text(value),
+    }
+}
+
+const fn yes_or_no(yes: bool, lang: Lang) -> &'static str {
+    match (yes, lang) {
+        (true, Lang::Zh) => "是",
+        (false, Lang::Zh) => "否",
+        (true, Lang::En) => "yes",
+        (false, Lang::En) => "no",
     }
 }
 
@@ -111,13 +122,13 @@ fn ask(
     let star = if item.required { "*" } else { "" };
     let mut choices: Vec<String> = item.choices.iter().map(|choice| said(&choice.label, output)).collect();
     if item.kind == QuestionType::Bool {
-        choices = ["是", "否"].map(str::to_owned).to_vec();
+        choices = [true, false].map(|yes| yes_or_no(yes, output.lang()).to_owned()).to_vec();
     }
     let choices = if choices.is_empty() { String::new() } else { format!(" [{}]", choices.join(" / ")) };
     let last = item.last.as_ref().map(|last| {
         output.message(
             "ruhu_check_last",
-            &[("value", &amount(item, &last.value)), ("on", &last.on.as_deref().unwrap_or("—"))],
+            &[("value", &amount(item, &last.value, output)), ("on", &last.on.as_deref().unwrap_or("—"))],
         )
     });
     let no = item.no.as_deref().unwrap_or_default();
@@ -156,7 +167,8 @@ fn answer(
         return client.accept_last(check, &asked);
     }
     let because = Because::default();
-    let pieces = || line.split(['，', ',', '、', ' ']).map(str::trim).filter(|piece| !piece.is_empty());
+    // Not between spaces: English labels and names have them.
+    let pieces = || line.split(['，', ',', '、']).map(str::trim).filter(|piece| !piece.is_empty());
     if item.kind == QuestionType::Many {
         for piece in pieces() {
             let code = item
@@ -192,12 +204,10 @@ fn reasons(client: &mut Client, check: CheckId, form: &CheckForm, output: &Outpu
     let open: Vec<&Finding> = form.view.findings.iter().filter(|finding| finding.is_open()).collect();
     for finding in open {
         let member = finding.member_name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
-        let place = form.view.pages.iter().flat_map(|page| &page.items);
-        let label = place
-            .clone()
-            .find(|item| item.question == finding.question)
-            .map(|item| said(&item.label, output));
-        let what = format!("{member}{}: {}", label.unwrap_or_default(), said(&finding.message, output));
+        let mut items = form.view.pages.iter().flat_map(|page| &page.items);
+        let item = items.find(|item| item.question == finding.question);
+        let question = item.map(|item| said(&item.label, output)).unwrap_or_default();
+        let what = format!("{member}{question}: {}", said(&finding.message, output));
         let Some(key) = &finding.key else { continue };
         let reason = read(&output.message("ruhu_check_reason", &[("finding", &what)]))?;
         if !reason.is_empty()
@@ -207,6 +217,14 @@ fn reasons(client: &mut Client, check: CheckId, form: &CheckForm, output: &Outpu
         }
     }
     Ok(())
+}
+
+/// Which answers will not be submitted, as their questions no longer apply: the draft is gone afterwards.
+pub(super) fn replaced(keys: &[String], output: &Output) {
+    for key in keys {
+        let question = label(DocumentKind::Check, key, output.lang());
+        output.say("ruhu_check_not_applicable", &[("question", &question)]);
+    }
 }
 
 /// What the rules find. Each is a lead, never a decision.

@@ -20,11 +20,11 @@ pub enum Function {
     Min,
     /// `max(a, b)`.
     Max,
-    /// `floor_div(a, b)`: whole-number division, downwards.
+    /// `floor_div(a, b)`: whole-number division, downwards; unknown where `b` is not above 0.
     FloorDiv,
     /// `age_on(birth_date, day)`: full years.
     AgeOn,
-    /// `months_between(a, b)`: whole months from month or date `a` to `b`.
+    /// `months_between(a, b)`: months from the month of `a` to that of `b`; days do not count.
     MonthsBetween,
     /// `matches(text, pattern)`: whether a regular expression is found in the text.
     Matches,
@@ -121,8 +121,8 @@ fn sum(of: &Val) -> Option<Val> {
 
 fn floor_div(one: &Val, two: &Val) -> Option<Val> {
     let (one, two) = (one.amount()?, two.int()?);
-    // For a positive divisor, which all of ours are, Euclid's quotient is the floor.
-    (two > 0).then(|| one.checked_div_euclid(two).map(Val::Int))?
+    // Euclid's quotient is the floor for a positive divisor alone.
+    if two > 0 { one.checked_div_euclid(two).map(Val::Int) } else { None }
 }
 
 fn has_duplicates(of: &Val) -> Option<Val> {

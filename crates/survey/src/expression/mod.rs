@@ -1,7 +1,7 @@
 //! Expressions of forms and rules: the Common Expression Language, three-valued and bounded.
 //!
-//! The grammar is CEL's, parsed by the `cel` crate. What an expression comes to is decided here, because a
-//! missing answer is neither an error nor a no:
+//! The grammar is CEL's (`doc/langdef.md` of cel-spec), parsed by the `cel` crate. What an expression comes to is
+//! decided here, because a missing answer is neither an error nor a no:
 //!
 //! | | unknown | does not apply |
 //! |---|---|---|

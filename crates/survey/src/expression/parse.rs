@@ -97,13 +97,14 @@ impl Reader {
             parts.push(self.node(part, left)?);
         }
         let name = call.func_name.as_str();
-        if let (Some(operator), [one, two]) = (operator_of(name), parts.as_slice()) {
-            return Ok(Node::Binary(operator, Box::new(one.clone()), Box::new(two.clone())));
-        }
         let count = parts.len();
+        let operator = operator_of(name).filter(|_| count == 2);
         let mut parts = parts.into_iter();
         let mut next =
             || parts.next().map(Box::new).ok_or(ExpressionError::UnknownFunction(name.into(), count));
+        if let Some(operator) = operator {
+            return Ok(Node::Binary(operator, next()?, next()?));
+        }
         Ok(match (name, count) {
             (operators::LOGICAL_AND, 2) => Node::And(next()?, next()?),
             (operators::LOGICAL_OR, 2) => Node::Or(next()?, next()?),

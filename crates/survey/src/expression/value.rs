@@ -146,7 +146,7 @@ impl Serialize for Val {
 /// True, false, or not known (Kleene's strong logic).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Truth {
-    /// It holds not.
+    /// It does not hold.
     False,
     /// Nobody can tell yet.
     Unknown,

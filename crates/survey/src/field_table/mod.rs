@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Misfit, TAG_DIGITS, is_mask, is_tag};
-pub use text::{InputError, format_value, parse_text};
+pub use text::{InputError, format_number, format_value, parse_text};
 
 use crate::change::DocumentKind;
 use crate::code_list::{CodeList, code_list};

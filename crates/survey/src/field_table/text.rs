@@ -159,7 +159,9 @@ pub fn format_value(field: &Field, value: &Value) -> String {
     }
 }
 
-fn format_number(number: i64, decimals: u32) -> String {
+/// A number in the unit that people use, exactly: `266.05` for 26605 with two decimals.
+#[must_use]
+pub fn format_number(number: i64, decimals: u32) -> String {
     let Some(scale) = 10_u64.checked_pow(decimals).filter(|scale| *scale > 1) else {
         return number.to_string();
     };

@@ -1,12 +1,13 @@
 //! What a new version of a form means for a draft that was begun under an old one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::facts::elements;
 use super::format::{Label, Question};
 use super::load::{LoadedForm, Place};
+use super::names::choice_codes;
 use super::{bound_field, choices};
 use crate::change::{DocumentKind, Value};
 use crate::field_table::{AnswerState, FieldKey, field};
@@ -45,10 +46,6 @@ pub struct Misfit {
 /// What differs between two versions of a form.
 #[must_use]
 pub fn changes(old: &LoadedForm, new: &LoadedForm) -> Changes {
-    let by_key = |form: &'_ LoadedForm| -> BTreeMap<String, Place> {
-        form.places().iter().map(|place| (place.question.key.clone(), place.clone())).collect()
-    };
-    let (before, after) = (by_key(old), by_key(new));
     let said = |place: &Place, what: Vec<&'static str>| QuestionChange {
         question: place.question.key.clone(),
         label: place.question.label.clone(),
@@ -56,7 +53,7 @@ pub fn changes(old: &LoadedForm, new: &LoadedForm) -> Changes {
     };
     let mut changes = Changes::default();
     for place in new.places() {
-        match before.get(&place.question.key) {
+        match old.place(&place.question.key) {
             None => changes.added.push(said(place, Vec::new())),
             Some(earlier) => {
                 let what = differences((old, earlier), (new, place));
@@ -66,7 +63,7 @@ pub fn changes(old: &LoadedForm, new: &LoadedForm) -> Changes {
             }
         }
     }
-    let gone = old.places().iter().filter(|place| !after.contains_key(&place.question.key));
+    let gone = old.places().iter().filter(|place| new.place(&place.question.key).is_none());
     changes.removed = gone.map(|place| said(place, Vec::new())).collect();
     changes
 }
@@ -146,11 +143,12 @@ pub fn misfits(form: &LoadedForm, answers: &BTreeMap<String, Value>) -> Vec<Misf
 /// Whether a value is among the choices, where there are any.
 fn is_offered(form: &LoadedForm, place: &Place, taken: &FieldKey<'_>, value: &Value) -> bool {
     let question = &place.question;
-    let codes: BTreeSet<String> =
-        choices(form.form(), question).into_iter().map(|choice| choice.code).collect();
+    let codes = choice_codes(form.form(), question);
     let is_set = bound_field(question).is_some_and(|field| !elements(field, "").is_empty());
     match (taken.element, value) {
-        (Some(element), _) if is_set && question.kind == super::QuestionType::Many => codes.contains(element),
+        (Some(element), _) if is_set && question.kind == super::QuestionType::Many => {
+            codes.iter().any(|code| code == element)
+        }
         (None, Value::Text(text)) if question.kind == super::QuestionType::One => {
             AnswerState::of(value).is_some() || codes.contains(text)
         }

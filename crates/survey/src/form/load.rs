@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::format::{Form, Group, Label, Question, QuestionType, Required, Section, Severity, Validation};
-use super::names::{FormNames, OF_MEMBERS, OfChoice, RESERVED, choice_codes};
+use super::names::{FormNames, OfChoice, choice_codes, is_reserved};
 use super::problem::{Fault, InvalidForm, Reason};
 use super::{choices, field_of};
 use crate::code_list::code_list;
 use crate::expression::{Expression, Kind, Names};
 use crate::field_table::{Field, Type, Unit};
 
-/// Questions of a form.
-const QUESTIONS_MAX: usize = 2_000;
+/// Questions of a form, at most.
+pub const QUESTIONS_MAX: usize = 2_000;
 /// Bytes of a form's file.
 const BYTES_MAX: usize = 4 * 1_024 * 1_024;
 
@@ -126,13 +126,14 @@ pub fn load_text(file: &str, text: &str) -> Result<LoadedForm, InvalidForm> {
 /// # Errors
 /// Every fault that was found, each with its place and reason.
 pub fn load(file: &str, form: Form) -> Result<LoadedForm, InvalidForm> {
-    let mut loader = Loader { form: &form, names: FormNames::of(&form), faults: Vec::new() };
+    let names = FormNames::of(&form);
+    let mut loader = Loader { form: &form, names: &names, faults: Vec::new() };
     loader.header();
     let places = loader.places();
     let by_key = places.iter().enumerate().map(|(at, place)| (place.question.key.clone(), at)).collect();
     let validations = loader.validations(&places, &by_key);
     let order = loader.order(&places, &by_key);
-    let Loader { names, faults, .. } = loader;
+    let faults = loader.faults;
     if faults.is_empty() {
         Ok(LoadedForm { names, places, by_key, order, validations, form })
     } else {
@@ -142,7 +143,7 @@ pub fn load(file: &str, form: Form) -> Result<LoadedForm, InvalidForm> {
 
 struct Loader<'a> {
     form: &'a Form,
-    names: FormNames,
+    names: &'a FormNames,
     faults: Vec<Fault>,
 }
 
@@ -215,10 +216,9 @@ impl Loader<'_> {
         let mut seen = BTreeSet::new();
         for place in places {
             let key = &place.question.key;
-            let taken = RESERVED.contains(&key.as_str()) || OF_MEMBERS.contains(&key.as_str());
             if !is_key(key) {
                 self.fault(key, Reason::Name(key.clone(), "a key of small letters, digits and underscores"));
-            } else if taken || !seen.insert(key.clone()) {
+            } else if is_reserved(key) || !seen.insert(key) {
                 self.fault(key, Reason::DuplicateKey);
             }
         }
@@ -237,7 +237,7 @@ impl Loader<'_> {
         }
         self.bound(question, section.each_member);
         self.offered(question);
-        let names = self.names.clone();
+        let names = self.names;
         let within = || names.within(section.each_member);
         let mut relevant = Vec::new();
         for text in [&section.relevant, &group.relevant, &question.relevant].into_iter().flatten() {
@@ -249,6 +249,7 @@ impl Loader<'_> {
             Required::When(text) => self.condition(key, "required", text, &within()),
         };
         let value = question.value.as_ref().and_then(|text| self.expression(key, "value", text, &within()));
+        let value = value.map(|(value, _)| value);
         if question.value.is_some() != (question.kind == QuestionType::Calculated) {
             self.fault(key, Reason::Value);
         }
@@ -276,11 +277,11 @@ impl Loader<'_> {
         part: &'static str,
         text: &str,
         names: &dyn Names,
-    ) -> Option<Expression> {
+    ) -> Option<(Expression, Kind)> {
         let parsed =
             Expression::parse(text).and_then(|parsed| parsed.check(names).map(|kind| (parsed, kind)));
         match parsed {
-            Ok((parsed, _)) => Some(parsed),
+            Ok(parsed) => Some(parsed),
             Err(error) => {
                 self.fault(at, Reason::Expression { part, error });
                 None
@@ -295,8 +296,8 @@ impl Loader<'_> {
         text: &str,
         names: &dyn Names,
     ) -> Option<Expression> {
-        let parsed = self.expression(at, part, text, names)?;
-        if matches!(parsed.check(names), Ok(Kind::Bool | Kind::Any)) {
+        let (parsed, kind) = self.expression(at, part, text, names)?;
+        if matches!(kind, Kind::Bool | Kind::Any) {
             return Some(parsed);
         }
         self.fault(at, Reason::NoCondition(part));
@@ -362,8 +363,8 @@ impl Loader<'_> {
                 continue;
             };
             let each_member = place.each_member && !validation.once;
-            let names = self.names.clone();
-            let must = self.condition(&validation.id, "must", &validation.must, &names.within(each_member));
+            let names = self.names.within(each_member);
+            let must = self.condition(&validation.id, "must", &validation.must, &names);
             compiled.extend(must.map(|must| Compiled {
                 id: validation.id.clone(),
                 at,
@@ -488,7 +489,9 @@ fn is_id(text: &str) -> bool {
     (1..=40).contains(&text.len()) && text.chars().all(plain)
 }
 
-fn is_version(text: &str) -> bool {
+/// Whether a text is a version of a form: three numbers of one to four digits, such as `1.0.0`.
+#[must_use]
+pub fn is_version(text: &str) -> bool {
     let number = |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     text.split('.').count() == 3 && text.split('.').all(number)
 }

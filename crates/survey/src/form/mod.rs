@@ -23,8 +23,8 @@ pub use format::{
     Choice, Form, Group, Label, Question, QuestionType, Required, Section, Severity, Validation,
 };
 pub use gather::{Source, submitted_facts, told_in, visit_before};
-pub use load::{LoadedForm, Place, load, load_text};
-pub use names::FORMULAS;
+pub use load::{LoadedForm, Place, QUESTIONS_MAX, is_version, load, load_text};
+pub use names::{FORMULAS, is_reserved};
 pub use problem::{Fault, InvalidForm, Reason};
 pub use sight::Sight;
 pub use view::{Finding, Item, Last, Offered, Page, Progress, View, look};

@@ -21,7 +21,7 @@ use crate::expression::{Kind, Names};
 use crate::field_table::{Field, Type, field_by_path};
 
 /// Names of a visit and of a household, which no question may bear.
-pub(super) const RESERVED: [&str; 8] =
+const RESERVED: [&str; 8] =
     ["members", "population", "today", "age_day", "check", "household", "last", "formula"];
 
 /// The formulas that a form may speak of, and that every set of rules defines (domain model, 3.16). Money in fen,
@@ -41,6 +41,12 @@ pub const FORMULAS: [&str; 9] = [
 /// Names of a member, which no question may bear either.
 pub(super) const OF_MEMBERS: [&str; 6] =
     ["age", "sex", "birth_date", "is_head", "is_new", "disability_grade"];
+
+/// Whether a name means something of its own in expressions, so that no question may bear it.
+#[must_use]
+pub fn is_reserved(key: &str) -> bool {
+    RESERVED.contains(&key) || OF_MEMBERS.contains(&key)
+}
 
 /// The names of a form.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

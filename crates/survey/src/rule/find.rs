@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::format::Rule;
 use super::load::{LoadedRules, rule_name};
+use super::{pinned_rules, rules_for};
+use crate::change::{DocumentKind, Value};
 use crate::expression::{Expression, Scope, Truth, Val, evaluate};
-use crate::field_table::Field;
-use crate::form::{Facts, Label, LoadedForm, Sight, bound_field};
+use crate::field_table::{Field, field_by_path};
+use crate::form::{Facts, Label, LoadedForm, Sight, bound_field, pinned};
 
 /// What a set of rules found in one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,7 +75,10 @@ fn is_private(form: &LoadedForm, name: &str) -> bool {
     let of_member = name.strip_prefix("member/").and_then(|rest| rest.split_once('/'));
     let name = of_member.map_or(name, |(_, name)| name);
     let name = name.strip_prefix("last.").unwrap_or(name);
-    let field = form.place(name).and_then(|place| bound_field(&place.question));
+    let field = match name.strip_prefix("household.") {
+        Some(path) => field_by_path(DocumentKind::Household, path),
+        None => form.place(name).and_then(|place| bound_field(&place.question)),
+    };
     field.is_some_and(Field::is_sealed) || matches!(name, "age" | "birth_date" | "sex" | "disability_grade")
 }
 
@@ -124,7 +129,29 @@ pub fn find(rules: &LoadedRules, form: &LoadedForm, facts: &Facts) -> Findings {
     Findings { ruleset: rules.name(), form: form.name(), formulas: scope.formulas, findings }
 }
 
-/// The household as the last check found it.
+/// The rules for a household on the day of a visit: those of its region, or the national ones.
+#[must_use]
+pub fn rules_of(facts: &Facts) -> Option<&'static LoadedRules> {
+    rules_for(text(&facts.register, "village_code"), facts.today.get(..7).unwrap_or_default())
+}
+
+/// What is found in a submitted check, by the form and the rules that it has pinned; by the rules of its place and
+/// time where this program does not have those. `None` when it does not have the form.
+#[must_use]
+pub fn find_pinned(facts: &Facts) -> Option<Findings> {
+    let form = pinned(text(&facts.answers, "form_version"))?;
+    let rules = pinned_rules(text(&facts.answers, "ruleset_version")).or_else(|| rules_of(facts))?;
+    Some(find(rules, form, facts))
+}
+
+fn text<'a>(values: &'a BTreeMap<String, Value>, key: &str) -> &'a str {
+    match values.get(key) {
+        Some(Value::Text(text)) => text,
+        _ => "",
+    }
+}
+
+/// The household as the last check found it. Of its members only today's are known.
 fn earlier(facts: &Facts) -> Facts {
     Facts {
         answers: facts.last.clone(),

@@ -1,12 +1,12 @@
 //! Reads sets of rules, joins each with what it builds on, and finds out whether it holds together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::format::{Formula, Rule, Ruleset};
 use crate::code_list::code;
 use crate::expression::{Expression, ExpressionError, Kind, Names};
 use crate::field_table::date::is_month;
-use crate::form::{FORMULAS, LoadedForm};
+use crate::form::{FORMULAS, LoadedForm, is_version};
 
 /// A set of rules that holds together, joined with what it builds on.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,22 +123,27 @@ fn join(mut set: Ruleset, bases: &[LoadedRules]) -> Result<Ruleset, RulesReason>
     let mut limits = base.set.limits.clone();
     limits.append(&mut set.limits);
     set.limits = limits;
-    let mut own: BTreeMap<String, Formula> =
-        set.formulas.drain(..).map(|own| (own.name.clone(), own)).collect();
-    set.formulas =
-        base.set.formulas.iter().map(|base| own.remove(&base.name).unwrap_or_else(|| base.clone())).collect();
-    set.formulas.extend(own.into_values());
-    let mut own: BTreeMap<String, Rule> = set.rules.drain(..).map(|own| (own.id.clone(), own)).collect();
-    set.rules =
-        base.set.rules.iter().map(|base| own.remove(&base.id).unwrap_or_else(|| base.clone())).collect();
-    set.rules.extend(own.into_values());
+    set.formulas = over(&base.set.formulas, set.formulas, |formula| &formula.name);
+    set.rules = over(&base.set.rules, set.rules, |rule| &rule.id);
     Ok(set)
+}
+
+/// What the base has, or the set says in its place; then what is new, as it stands in the file, for each may use
+/// those before it.
+fn over<T: Clone>(base: &[T], mut own: Vec<T>, name: fn(&T) -> &String) -> Vec<T> {
+    let mut all = Vec::with_capacity(base.len() + own.len());
+    for inherited in base {
+        let at = own.iter().position(|said| name(said) == name(inherited));
+        all.push(at.map_or_else(|| inherited.clone(), |at| own.remove(at)));
+    }
+    all.append(&mut own);
+    all
 }
 
 fn header(set: &Ruleset) -> Result<(), (String, RulesReason)> {
     let at = |place: &str, reason| Err((place.to_owned(), reason));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if set.ruleset.is_empty() || !set.ruleset.chars().all(plain) {
+    if set.ruleset.is_empty() || !set.ruleset.chars().all(plain) || !is_version(&set.version) {
         return at("ruleset", RulesReason::Name);
     }
     let ends = set.to.as_deref();

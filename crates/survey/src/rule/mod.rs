@@ -2,8 +2,8 @@
 //!
 //! A rule answers hit, clear or unknown, with what it looked at ([`RuleFinding`]). A threshold that is not known
 //! is null in the file, and rules that need it answer unknown, never clear. What a rule finds is a lead (线索);
-//! people decide. Device and server call [`find`] with the same [`Facts`](crate::form::Facts) and so find the
-//! same.
+//! people decide. Device and server call [`find_pinned`] with the same [`Facts`](crate::form::Facts) and so find
+//! the same. Rules and formulas are those of the domain model, 4.2 and 3.16.
 
 mod find;
 mod format;
@@ -12,7 +12,7 @@ mod load;
 use std::cmp::Reverse;
 use std::sync::LazyLock;
 
-pub use find::{Findings, RuleAnswer, RuleFinding, find, formulas};
+pub use find::{Findings, RuleAnswer, RuleFinding, find, find_pinned, formulas, rules_of};
 pub use format::{Formula, Limit, Rule, Ruleset};
 pub use load::{InvalidRules, LoadedRules, RulesReason, load_rules};
 

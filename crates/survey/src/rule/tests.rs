@@ -168,6 +168,21 @@ fn what_is_private_can_be_left_out() {
     assert_eq!(inputs(&masked, "RK-INC-1"), inputs(&whole, "RK-INC-1"));
 }
 
+#[test]
+fn a_private_field_of_the_register_can_be_left_out_too() {
+    let text_of_set = r#"{"ruleset": "local", "version": "1.0.0", "title": {"zh": "本地", "en": "Local"}, "from": "2020-01",
+        "extends": "national/1.0.0", "rules": [{"id": "RK-PHONE", "title": {"zh": "电话", "en": "Phone"},
+        "when": "known(household.contact_phone)", "urgency": 3, "source": "test"}]}"#;
+    let (national, form) = (pinned_rules("national/1.0.0").unwrap().clone(), newest(FIRST).unwrap());
+    let local = load_rules("local.json", text_of_set, &[national], form).unwrap();
+    let mut facts = example();
+    facts.register.insert("contact_phone".to_owned(), text("13900000001"));
+    let masked = find(&local, form, &facts).without_private(form);
+    let finding = masked.findings.iter().find(|finding| finding.rule == "RK-PHONE").unwrap();
+    assert_eq!(finding.answer, RuleAnswer::Hit);
+    assert_eq!(finding.inputs["household.contact_phone"], Val::text("****"));
+}
+
 /// A rule; what makes the example hit, what makes it clear, and what is then unknown.
 type Case = (
     &'static str,
@@ -447,6 +462,7 @@ fn what_is_wrong_with_rules_is_named() {
         RulesReason::UnknownCode("water".to_owned(), "risk_type")
     );
     assert_eq!(refused("RK-INC-2", "RK-INC-1").reason, RulesReason::Name);
+    assert_eq!(refused("\"version\": \"1.0.0\"", "\"version\": \"one\"").reason, RulesReason::Name);
     assert_eq!(refused("\"urgency\": 2", "\"urgency\": 4").reason, RulesReason::Urgency);
     assert_eq!(refused("\"from\": \"2020-01\"", "\"from\": \"2020-13\"").reason, RulesReason::Period);
     assert_eq!(
@@ -458,6 +474,20 @@ fn what_is_wrong_with_rules_is_named() {
     let base = r#"{"ruleset": "x", "version": "1.0.0", "title": {"zh": "甲", "en": "X"}, "from": "2020-01", "extends": "y/1.0.0"}"#;
     let missing = load_rules("x.json", base, &[], newest(FIRST).unwrap()).unwrap_err();
     assert_eq!(missing.reason, RulesReason::Extends("y/1.0.0".to_owned()));
+}
+
+#[test]
+fn what_a_set_adds_stands_in_the_order_of_its_file() {
+    let text = r#"{"ruleset": "local", "version": "1.0.0", "title": {"zh": "本地", "en": "Local"}, "from": "2020-01",
+        "extends": "national/1.0.0", "formulas": [
+            {"name": "zeal", "label": {"zh": "甲", "en": "First"}, "value": "population * 2"},
+            {"name": "awe", "label": {"zh": "乙", "en": "Second"}, "value": "formula.zeal + 1"}]}"#;
+    let national = pinned_rules("national/1.0.0").unwrap().clone();
+    let count = national.set().formulas.len();
+    let local = load_rules("local.json", text, &[national], newest(FIRST).unwrap()).unwrap();
+    let added: Vec<&str> =
+        local.set().formulas[count..].iter().map(|formula| formula.name.as_str()).collect();
+    assert_eq!(added, ["zeal", "awe"]);
 }
 
 #[test]
