@@ -308,7 +308,7 @@ pub struct Asked<'a> {
     pub element: Option<&'a str>,
 }
 
-fn question(key: &str) -> Result<&'static Place, Error> {
+pub(crate) fn question(key: &str) -> Result<&'static Place, Error> {
     let place = current_form()?.place(key).filter(|place| place.question.kind.is_asked());
     place.ok_or_else(|| Error::UnknownQuestion(key.to_owned()))
 }
@@ -320,5 +320,7 @@ pub fn has_elements(question: &str) -> bool {
         .ok()
         .and_then(|form| form.place(question))
         .and_then(|place| bound_field(&place.question));
-    field.is_some_and(|field| matches!(field.kind, Type::Set { .. } | Type::Slots { .. }))
+    field.is_some_and(|field| {
+        matches!(field.kind, Type::Set { .. } | Type::Slots { .. } | Type::Hashes { .. })
+    })
 }

@@ -131,6 +131,7 @@ fn question(field: &Field) -> Option<Question> {
         Type::Month => Kind::Month,
         // Nothing of these is typed at a door: they come from photos, members and positions.
         Type::Slots { .. }
+        | Type::Hashes { .. }
         | Type::Digits { .. }
         | Type::Member
         | Type::Uuid

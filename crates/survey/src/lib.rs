@@ -20,6 +20,7 @@ pub mod id;
 pub mod issue;
 pub mod limits;
 pub mod message;
+pub mod photo;
 pub mod reauthor;
 pub mod register;
 pub mod replay;

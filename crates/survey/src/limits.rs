@@ -49,3 +49,13 @@ pub const CHANGES_PER_DOCUMENT_MAX: usize = 10_000;
 pub const OP_COUNTER_MAX: u64 = 20_000_000;
 
 const _: () = assert!(OP_COUNTER_MAX == (CHANGES_PER_DOCUMENT_MAX * OPS_MAX) as u64);
+
+/// Bytes of a photo that a front end resizes to before it hands the photo over; one check of three photos then
+/// takes about two minutes of a link of 64 kbit/s.
+pub const PHOTO_BYTES_USUAL: usize = 300 * 1024;
+
+/// Bytes of a photo as it was taken or resized, before it is sealed.
+pub const PHOTO_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of the thumbnail of a photo.
+pub const THUMBNAIL_BYTES_MAX: usize = 16 * 1024;

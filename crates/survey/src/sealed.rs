@@ -127,6 +127,9 @@ impl std::fmt::Debug for SearchKey {
     }
 }
 
+/// Bytes by which a sealed value is longer than the plain one.
+pub(crate) const SEALED_OVER: usize = 17;
+
 fn associated(village: VillageId, document: DocumentId, path: &str) -> [Vec<u8>; 3] {
     let mut place = vec![document.kind.code()];
     place.extend_from_slice(&document.id);
@@ -142,9 +145,20 @@ pub fn seal(
     path: &str,
     plain: &str,
 ) -> Vec<u8> {
+    seal_bytes(key, village, document, path, plain.as_bytes())
+}
+
+/// As [`seal`], of bytes that need not be a text.
+pub(crate) fn seal_bytes(
+    key: &HouseholdKey,
+    village: VillageId,
+    document: DocumentId,
+    path: &str,
+    plain: &[u8],
+) -> Vec<u8> {
     let mut cipher = Aes256Siv::new(&key.0.into());
     // The only refusal of the cipher is for more than 126 headers.
-    let sealed = cipher.encrypt(associated(village, document, path), plain.as_bytes()).unwrap_or_default();
+    let sealed = cipher.encrypt(associated(village, document, path), plain).unwrap_or_default();
     let mut bytes = vec![VERSION];
     bytes.extend_from_slice(&sealed);
     bytes
@@ -162,13 +176,24 @@ pub fn open(
     path: &str,
     sealed: &[u8],
 ) -> Result<String, SealError> {
+    let plain = open_bytes(key, village, document, path, sealed)?;
+    String::from_utf8(plain).map_err(|_| SealError::Closed)
+}
+
+/// As [`open`], of bytes that need not be a text.
+pub(crate) fn open_bytes(
+    key: &HouseholdKey,
+    village: VillageId,
+    document: DocumentId,
+    path: &str,
+    sealed: &[u8],
+) -> Result<Vec<u8>, SealError> {
     let (version, sealed) = sealed.split_first().ok_or(SealError::Closed)?;
     if *version != VERSION {
         return Err(SealError::Version(*version));
     }
     let mut cipher = Aes256Siv::new(&key.0.into());
-    let plain = cipher.decrypt(associated(village, document, path), sealed).map_err(|_| SealError::Closed)?;
-    String::from_utf8(plain).map_err(|_| SealError::Closed)
+    cipher.decrypt(associated(village, document, path), sealed).map_err(|_| SealError::Closed)
 }
 
 /// The keyed hash by which a private value is found and duplicates are seen: the first 8 bytes of

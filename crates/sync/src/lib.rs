@@ -15,6 +15,7 @@ pub mod key_bytes;
 pub mod limits;
 pub mod offer;
 pub mod peer;
+pub mod photo;
 pub mod protocol;
 pub mod reconcile;
 pub mod repair;

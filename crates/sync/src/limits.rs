@@ -93,3 +93,13 @@ pub const REPAIR_SYMBOLS_MAX: u64 = 8_192;
 pub const REPAIR_DOCUMENTS_MAX: usize = 256;
 /// The most bytes of a question of a repair.
 pub const REPAIR_BYTES_MAX: u64 = 4 * 1024;
+
+/// The bytes of a photo that a device sends in one piece as long as none was cut: at 20 kbit/s, 13 seconds.
+pub const PHOTO_PIECE_BYTES: usize = 32 * 1024;
+/// The bytes below which a device does not cut its pieces, however often the link breaks: at 20 kbit/s, under two
+/// seconds.
+pub const PHOTO_PIECE_BYTES_MIN: usize = 4 * 1024;
+/// The most bytes of a piece that a server takes.
+pub const PHOTO_PIECE_BYTES_MAX: usize = 64 * 1024;
+/// The bytes of a photo that one answer holds at most.
+pub const PHOTO_ANSWER_BYTES: u64 = 256 * 1024;

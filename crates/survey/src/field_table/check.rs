@@ -98,7 +98,7 @@ fn check_text(kind: &Type, text: &str) -> Result<(), Misfit> {
         // Ids have one form in documents, the one with hyphens and lower-case letters.
         Type::Uuid => text.parse::<HouseholdId>().is_ok_and(|id| id.to_string() == text),
         Type::Version => is_version(text),
-        Type::Hash => text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+        Type::Hash | Type::Hashes { .. } => is_hash(text),
         Type::Phone => is_phone(text),
         Type::Certificate => CertificateNumber::parse(text).is_ok(),
         Type::Point => is_point(text),
@@ -121,6 +121,10 @@ pub fn is_mask(mask: &str) -> bool {
 #[must_use]
 pub fn is_tag(tag: &str) -> bool {
     tag.len() == TAG_DIGITS && tag.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_line(text: &str, min: usize, max: usize) -> bool {

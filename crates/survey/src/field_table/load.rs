@@ -136,6 +136,7 @@ fn parse_type(line: &FieldLine) -> Result<Type, &'static str> {
         "code" => Type::Code { list: list()? },
         "set" => Type::Set { list: list()? },
         "slots" => Type::Slots { max: count()? },
+        "hashes" => Type::Hashes { max: count()? },
         "date" => Type::Date,
         "month" => Type::Month,
         "digits" => Type::Digits { count: count()? },

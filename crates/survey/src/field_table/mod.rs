@@ -110,6 +110,11 @@ pub enum Type {
         /// How many.
         max: usize,
     },
+    /// Up to `max` SHA-256 hashes of photos, one key each, `<path>/1` and on.
+    Hashes {
+        /// How many.
+        max: usize,
+    },
     /// A date, `YYYY-MM-DD`.
     Date,
     /// A month, `YYYY-MM`.
@@ -337,13 +342,13 @@ impl<'a> FieldKey<'a> {
 
 impl Field {
     fn has_elements(&self) -> bool {
-        matches!(self.kind, Type::Set { .. } | Type::Slots { .. })
+        matches!(self.kind, Type::Set { .. } | Type::Slots { .. } | Type::Hashes { .. })
     }
 
     fn has_element(&self, text: &str) -> bool {
         match &self.kind {
             Type::Set { list } => code_list(list).is_some_and(|list| list.get(text).is_some()),
-            Type::Slots { max } => (1..=*max).any(|slot| slot.to_string() == text),
+            Type::Slots { max } | Type::Hashes { max } => (1..=*max).any(|slot| slot.to_string() == text),
             _ => false,
         }
     }

@@ -227,7 +227,9 @@ pub(super) fn elements(field: &Field, key: &str) -> Vec<(String, String)> {
             let codes = code_list(list).into_iter().flat_map(|list| &list.codes);
             codes.map(|code| (format!("{key}/{}", code.code), code.code.clone())).collect()
         }
-        Type::Slots { max } => (1..=*max).map(|slot| (format!("{key}/{slot}"), slot.to_string())).collect(),
+        Type::Slots { max } | Type::Hashes { max } => {
+            (1..=*max).map(|slot| (format!("{key}/{slot}"), slot.to_string())).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -471,7 +471,7 @@ fn takes(field: &Field, kind: QuestionType) -> bool {
         QuestionType::Bool => field.kind == Type::Bool,
         QuestionType::Member => field.kind == Type::Member,
         QuestionType::Photo | QuestionType::Signature => {
-            matches!(field.kind, Type::Hash | Type::Slots { .. })
+            matches!(field.kind, Type::Hash | Type::Hashes { .. })
         }
         QuestionType::Position => field.kind == Type::Point,
         QuestionType::Calculated | QuestionType::Note => false,

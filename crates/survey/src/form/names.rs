@@ -157,7 +157,8 @@ fn kind_of(form: &Form, question: &Question) -> Kind {
 }
 
 fn is_several(question: &Question) -> bool {
-    super::bound_field(question).is_some_and(|field| matches!(field.kind, Type::Slots { .. }))
+    super::bound_field(question)
+        .is_some_and(|field| matches!(field.kind, Type::Slots { .. } | Type::Hashes { .. }))
 }
 
 /// The codes that a question can be answered with.
@@ -174,7 +175,7 @@ fn kind_of_field(field: &Field) -> Kind {
             Kind::Code(codes) => Kind::Set(codes),
             other => other,
         },
-        Type::Slots { .. } => Kind::List(Box::new(Kind::Text)),
+        Type::Slots { .. } | Type::Hashes { .. } => Kind::List(Box::new(Kind::Text)),
         _ => Kind::Text,
     }
 }

@@ -289,7 +289,7 @@ fn item(sight: &Sight<'_>, place: &Place, member: Option<&str>) -> Item {
 
 fn several(field: Option<&Field>) -> usize {
     match field.map(|field| &field.kind) {
-        Some(Type::Slots { max }) => *max,
+        Some(Type::Slots { max } | Type::Hashes { max }) => *max,
         _ => 0,
     }
 }
