@@ -3,6 +3,8 @@
 //! A backup is a folder. It is written under another name and renamed when everything in it was verified
 //! and is durable, so a copy that was cut off never looks whole.
 
+mod photos;
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,12 @@ use sha2::{Digest as _, Sha256};
 use crate::command::DATABASE_FILE;
 use crate::keys::{KEY_FILE, hex};
 use crate::store::epochs::Extent;
-use crate::store::{EpochStore as _, LedgerStore as _, PeopleStore as _, SqliteStore, StoreError};
+use crate::store::{
+    EpochStore as _, LedgerStore as _, PeopleStore as _, PhotoStore as _, SqliteStore, StoreError,
+};
+
+pub use self::photos::Copied;
+pub(crate) use self::photos::copy as copy_photos;
 
 /// The manifest's name in a backup.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -98,6 +105,12 @@ pub struct Manifest {
     pub server_key: PublicKey,
     /// Whether `server.key` is in the backup.
     pub key_included: bool,
+    /// Photos whose files are in the backup.
+    #[serde(default)]
+    pub photos: u64,
+    /// Photos that the database names and whose files are not in the backup: they are in a bucket, or lost.
+    #[serde(default)]
+    pub photos_elsewhere: u64,
 }
 
 impl Manifest {
@@ -127,6 +140,8 @@ pub struct Asked<'a> {
     pub folder: &'a Path,
     /// The data directory, when `server.key` is to be copied too.
     pub with_key_of: Option<&'a Path>,
+    /// The data directory, when photos are files in it.
+    pub photos_of: Option<&'a Path>,
     /// The key of the database.
     pub database_key: Option<Key32>,
     /// The time.
@@ -175,6 +190,12 @@ fn fill(
     store.copy_to(&database)?;
     let (extent, deployment, server_key) = read_back(&database, asked.database_key.clone())?;
     sync(&database)?;
+    // Whatever was received after the copy is more than its database names, and no less.
+    let named = store.photos()?;
+    let copied = match asked.photos_of {
+        Some(data) => copy_photos(&named, data, folder)?,
+        None => Copied { copied: 0, missing: named.len() as u64 },
+    };
     if let Some(data) = asked.with_key_of {
         copy_private(&data.join(KEY_FILE), &folder.join(KEY_FILE))?;
     }
@@ -193,6 +214,8 @@ fn fill(
         encrypted: asked.database_key.is_some(),
         server_key,
         key_included: asked.with_key_of.is_some(),
+        photos: copied.copied,
+        photos_elsewhere: copied.missing,
     };
     let path = folder.join(MANIFEST_FILE);
     let text = serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n";

@@ -4,6 +4,8 @@
 //! A setting has one name: `request_bytes_max` in the file is `RUHU_REQUEST_BYTES_MAX` in the
 //! environment and `--request-bytes-max` where a command has a flag for it.
 
+mod photos;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+pub use self::photos::{Password, PhotoPlace, PhotosIn, S3Bucket};
 use crate::keys::unhex;
 
 /// The file's name in the data directory, read when no other is named.
@@ -161,6 +164,8 @@ pub struct Limits {
     pub requests_per_minute_max: u32,
     /// Tries a minute by one address to enrol or to show a token that does not hold.
     pub attempts_per_minute_max: u32,
+    /// Bytes of photos that one device may send in 24 hours.
+    pub photo_bytes_per_day_max: u64,
 }
 
 /// Everything that can be set.
@@ -186,6 +191,8 @@ pub struct Config {
     pub allow_unissued_area: bool,
     /// The folder of the built phone app, served at `/`; without it only the API is served.
     pub app_folder: Option<PathBuf>,
+    /// Where photos are kept.
+    pub photos: PhotosIn,
     /// How much one caller may ask for.
     pub limits: Limits,
 }
@@ -210,6 +217,13 @@ pub struct Settings {
     pub request_seconds_max: Option<u64>,
     pub requests_per_minute_max: Option<u32>,
     pub attempts_per_minute_max: Option<u32>,
+    pub photo_bytes_per_day_max: Option<u64>,
+    pub photos: Option<PhotoPlace>,
+    pub photos_s3_endpoint: Option<String>,
+    pub photos_s3_bucket: Option<String>,
+    pub photos_s3_region: Option<String>,
+    pub photos_s3_key_id: Option<String>,
+    pub photos_s3_secret: Option<Password>,
 }
 
 /// Reads a variable of the environment.
@@ -246,6 +260,13 @@ impl Settings {
             request_seconds_max: variable(environment, "RUHU_REQUEST_SECONDS_MAX")?,
             requests_per_minute_max: variable(environment, "RUHU_REQUESTS_PER_MINUTE_MAX")?,
             attempts_per_minute_max: variable(environment, "RUHU_ATTEMPTS_PER_MINUTE_MAX")?,
+            photo_bytes_per_day_max: variable(environment, "RUHU_PHOTO_BYTES_PER_DAY_MAX")?,
+            photos: variable(environment, "RUHU_PHOTOS")?,
+            photos_s3_endpoint: variable(environment, "RUHU_PHOTOS_S3_ENDPOINT")?,
+            photos_s3_bucket: variable(environment, "RUHU_PHOTOS_S3_BUCKET")?,
+            photos_s3_region: variable(environment, "RUHU_PHOTOS_S3_REGION")?,
+            photos_s3_key_id: variable(environment, "RUHU_PHOTOS_S3_KEY_ID")?,
+            photos_s3_secret: variable(environment, "RUHU_PHOTOS_S3_SECRET")?,
         })
     }
 
@@ -268,6 +289,13 @@ impl Settings {
             request_seconds_max: self.request_seconds_max.or(next.request_seconds_max),
             requests_per_minute_max: self.requests_per_minute_max.or(next.requests_per_minute_max),
             attempts_per_minute_max: self.attempts_per_minute_max.or(next.attempts_per_minute_max),
+            photo_bytes_per_day_max: self.photo_bytes_per_day_max.or(next.photo_bytes_per_day_max),
+            photos: self.photos.or(next.photos),
+            photos_s3_endpoint: self.photos_s3_endpoint.or(next.photos_s3_endpoint),
+            photos_s3_bucket: self.photos_s3_bucket.or(next.photos_s3_bucket),
+            photos_s3_region: self.photos_s3_region.or(next.photos_s3_region),
+            photos_s3_key_id: self.photos_s3_key_id.or(next.photos_s3_key_id),
+            photos_s3_secret: self.photos_s3_secret.or(next.photos_s3_secret),
         }
     }
 
@@ -276,6 +304,7 @@ impl Settings {
     /// # Errors
     /// [`ConfigError::Together`] when settings contradict each other.
     pub fn complete(self) -> Result<Config, ConfigError> {
+        let photos = self.photos_in()?;
         let tls = match (self.tls_certificate, self.tls_key) {
             (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
             (None, None) => None,
@@ -304,11 +333,13 @@ impl Settings {
             wrap_key: self.wrap_key,
             allow_unissued_area: self.allow_unissued_area.unwrap_or(false),
             app_folder: self.app_folder,
+            photos,
             limits: Limits {
                 request_bytes_max: self.request_bytes_max.unwrap_or(8 << 20),
                 request_seconds_max: self.request_seconds_max.unwrap_or(600),
                 requests_per_minute_max: self.requests_per_minute_max.unwrap_or(600),
                 attempts_per_minute_max: self.attempts_per_minute_max.unwrap_or(10),
+                photo_bytes_per_day_max: self.photo_bytes_per_day_max.unwrap_or(1 << 30),
             },
         })
     }

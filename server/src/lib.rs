@@ -18,6 +18,7 @@ pub mod former;
 pub mod ingest;
 pub mod keys;
 pub mod limits;
+pub mod photos;
 mod program;
 pub mod quarantine;
 pub mod rebuild;

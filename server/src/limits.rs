@@ -79,5 +79,17 @@ pub const SNAPSHOT_ENTRIES: u64 = 16;
 /// Snapshots kept of a village: a device that reads an older one begins with a newer.
 pub const SNAPSHOTS_KEPT_MAX: u32 = 3;
 
+/// Unfinished photos of one device; another one takes the place of the one that stood still longest.
+pub const PHOTOS_UNFINISHED_PER_DEVICE_MAX: u32 = 8;
+
+/// Milliseconds for which the pieces of an unfinished photo are kept after the last of them came.
+pub const PHOTO_UNFINISHED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// Milliseconds over which a device's bytes of photos are counted.
+pub const PHOTO_COUNTED_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Requests about photos a minute by one device: pieces are small and many, and their bytes are counted too.
+pub const PHOTO_REQUESTS_PER_MINUTE_MAX: u32 = 6_000;
+
 /// Seconds that requests under way are given to end when the server stops.
 pub const STOP_SECONDS_MAX: u64 = 30;

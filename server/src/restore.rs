@@ -14,11 +14,11 @@ use ruhu_ledger::watermark::{SignedWatermark, Watermark};
 use ruhu_sqlite::Key32;
 use ruhu_survey::id::EpochId;
 
-use crate::backup::{self, BackupError, Manifest, UNFINISHED};
+use crate::backup::{self, BackupError, Copied, Manifest, UNFINISHED};
 use crate::command::DATABASE_FILE;
 use crate::enrol::{EnrolError, server_certificate};
 use crate::keys::{KeyError, ServerKeys, random};
-use crate::store::{EpochStore as _, PeopleStore as _, SqliteStore, StoreError};
+use crate::store::{EpochStore as _, PeopleStore as _, PhotoStore as _, SqliteStore, StoreError};
 
 /// Why a server was not restored; nothing is left in the target then.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,8 @@ pub struct Restored {
     pub start: EpochStart,
     /// What the backup held.
     pub manifest: Manifest,
+    /// What came of the files of its photos.
+    pub photos: Copied,
 }
 
 /// Restores a server.
@@ -97,12 +99,12 @@ pub fn restore(asked: &Asked<'_>) -> Result<Restored, RestoreError> {
     let manifest = backup::check(asked.backup)?;
     let old = old_keys(asked, &manifest)?;
     backup::make_private(&unfinished)?;
-    let done = fill(asked, &manifest, old.as_ref(), &unfinished).and_then(|start| {
+    let done = fill(asked, &manifest, old.as_ref(), &unfinished).and_then(|(start, photos)| {
         if asked.into.exists() {
             fs::remove_dir(asked.into).map_err(BackupError::file(asked.into))?;
         }
         fs::rename(&unfinished, asked.into).map_err(BackupError::file(asked.into))?;
-        Ok(Restored { start, manifest })
+        Ok(Restored { start, manifest, photos })
     });
     if done.is_err() {
         // Nothing but a copy and a key that signed nothing for anybody.
@@ -144,7 +146,7 @@ fn fill(
     manifest: &Manifest,
     old: Option<&ServerKeys>,
     folder: &Path,
-) -> Result<EpochStart, RestoreError> {
+) -> Result<(EpochStart, Copied), RestoreError> {
     let database = folder.join(DATABASE_FILE);
     let source = asked.backup.join(DATABASE_FILE);
     fs::copy(&source, &database).map_err(BackupError::file(&source))?;
@@ -153,15 +155,16 @@ fn fill(
     let keys = ServerKeys::create_after(folder, old)?;
     let store = SqliteStore::open(&database, asked.database_key.clone())?;
     let epoch = EpochId::v7(u64::try_from(asked.now_ms).unwrap_or(0), random()?);
-    let asked = Succeeding { epoch, backup_ms: manifest.made_ms, by: asked.by, now_ms: asked.now_ms };
-    let start = succeed(&store, &asked, &keys, old)?;
+    let succeeding = Succeeding { epoch, backup_ms: manifest.made_ms, by: asked.by, now_ms: asked.now_ms };
+    let start = succeed(&store, &succeeding, &keys, old)?;
     if let Some(bad) = crate::store::LedgerStore::verify(&store)?.first_bad {
         return Err(BackupError::Unsound(bad).into());
     }
+    let photos = backup::copy_photos(&store.photos()?, asked.backup, folder)?;
     drop(store);
     backup::sync(&database)?;
     backup::sync(folder)?;
-    Ok(start)
+    Ok((start, photos))
 }
 
 /// A new epoch that is to begin on what a backup holds.

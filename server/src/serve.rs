@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Listen};
 use crate::keys::ServerKeys;
 use crate::limits::{HEADER_SECONDS_MAX, STOP_SECONDS_MAX};
+use crate::photos::PhotoShelf;
 use crate::store::{Store, StoreError};
 use crate::tls::{TlsError, load};
 
@@ -57,6 +58,8 @@ pub struct Serving {
     pub config: Config,
     /// Everything it keeps.
     pub store: Arc<dyn Store>,
+    /// Where photos are.
+    pub photos: PhotoShelf,
     /// Its secrets.
     pub keys: Arc<ServerKeys>,
     /// The time.
@@ -89,12 +92,12 @@ pub async fn serve(
     ready: oneshot::Sender<Bound>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let Serving { config, store, keys, clock } = serving;
+    let Serving { config, store, photos, keys, clock } = serving;
     let tls = config.tls.as_ref().map(load).transpose()?;
     if tls.is_none() && !config.behind_proxy && !config.listen.ip().is_loopback() {
         return Err(ServeError::PlainBeyondLoopback(config.listen));
     }
-    let state = AppState::new(store, keys, clock, &config);
+    let state = AppState::new(store, keys, clock, &config).with_photos(photos);
     state.checkpoint().await?;
     let (api, api_address) = listen(config.listen)?;
     let metrics = match config.metrics_listen {

@@ -1,4 +1,4 @@
--- schema version 9
+-- schema version 10
 
 CREATE TABLE access_token (
     hash       BLOB NOT NULL PRIMARY KEY,  -- SHA-256 of the token; the token itself is shown once and kept nowhere (令牌)
@@ -305,6 +305,34 @@ CREATE TABLE person_region (
     person BLOB NOT NULL REFERENCES person (id), -- who
     region TEXT NOT NULL,                        -- a region code; every village whose code begins with it (辖区)
     PRIMARY KEY (person, region)
+) STRICT;
+
+CREATE TABLE photo (
+    village     BLOB    NOT NULL, -- village id
+    address     BLOB    NOT NULL, -- SHA-256 of the file, its name
+    bytes       INTEGER NOT NULL, -- its length
+    device      BLOB    NOT NULL, -- device id of the first that sent it
+    received_ms INTEGER NOT NULL, -- when it was whole and durable
+    PRIMARY KEY (village, address)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX photo_device ON photo (device, received_ms);
+
+CREATE TABLE photo_piece (
+    upload INTEGER NOT NULL REFERENCES photo_upload (upload),
+    start  INTEGER NOT NULL, -- its first byte
+    bytes  BLOB    NOT NULL,
+    PRIMARY KEY (upload, start)
+) STRICT;
+
+CREATE TABLE photo_upload (
+    upload   INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    device   BLOB    NOT NULL, -- device id of the sender
+    village  BLOB    NOT NULL, -- village id
+    address  BLOB    NOT NULL, -- SHA-256 of the whole file
+    total    INTEGER NOT NULL, -- its length, as the device says
+    moved_ms INTEGER NOT NULL, -- when its last piece came
+    UNIQUE (device, village, address)
 ) STRICT;
 
 CREATE TABLE proposal (

@@ -5,9 +5,7 @@ use std::sync::PoisonError;
 
 use axum::extract::{Path, Request, State};
 use axum::http::header;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use ruhu_ledger::certificate::CertificateKind;
 use ruhu_survey::change::{ChangeHash, DocumentId};
 use ruhu_survey::id::{HouseholdId, VillageId};
 use ruhu_sync::limits::SNAPSHOT_ANSWER_BYTES;
@@ -17,7 +15,6 @@ use ruhu_sync::repair::{RepairQuestion, SymbolsAnswer};
 use ruhu_sync::response::VillageDone;
 use ruhu_sync::{ResponseFrame, encode_all};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -25,18 +22,15 @@ use utoipa_axum::routes;
 use super::AppState;
 use super::address::Caller;
 use super::answer::{entry_frame, welcome};
-use super::body::Incoming;
-use super::identity::{Reader, counted};
+use super::identity::Reader;
 use super::page::{Id, Params};
 use super::problem::ApiError;
 use super::rates::Known;
-use super::record::Trail;
-use super::signed::{Claim, in_force};
+use super::signed::{granted, read_signed};
 use crate::belt::settle_belt;
 use crate::keys::ServerKeys;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::snapshot::{MakeError, current};
-use crate::store::people::Device;
 use crate::store::{Store, StoreError};
 
 const CONTENT_TYPE: &str = "application/octet-stream";
@@ -49,7 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(repair))
 }
 
-fn octets(body: Vec<u8>) -> Response {
+pub(crate) fn octets(body: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()
 }
 
@@ -195,39 +189,14 @@ async fn repair(
     Id(village): Id<VillageId>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, body) = request.into_parts();
-    let incoming = Incoming::new(body, state.bounds.repair);
-    let (claim, device) = match claimed(&state, &parts).await {
-        Ok(known) => known,
-        Err(error) => {
-            incoming.drain().await;
-            return Err(counted(&state, caller, error));
-        }
-    };
-    let body = incoming.whole().await?;
-    claim
-        .prove(&device.certificate.statement.key, &Sha256::digest(&body).into())
-        .map_err(|error| counted(&state, caller, error))?;
-    Trail::of(&parts).shown(Known::Device(device.id));
+    let (device, body) = read_signed(&state, caller, request, state.bounds.repair).await?;
     state.rates.request(Known::Device(device.id))?;
     let now_ms = state.clock.now_ms();
-    in_force(&device, now_ms)?;
-    let certificate = &device.certificate.statement;
-    if certificate.kind == CertificateKind::Provisional || !certificate.grants(village) {
-        return Err(ApiError::VillageNotGranted);
-    }
+    granted(&device, village, now_ms)?;
     let question = RepairQuestion::from_bytes(&body)
         .map_err(|error| ApiError::Malformed(format!("the question cannot be read: {error}")))?;
     let keys = state.keys.clone();
     state.store(move |store| answered(store, &keys, now_ms, village, question)).await.map(octets)
-}
-
-/// The claim of a request, and the device that it names.
-async fn claimed(state: &AppState, parts: &Parts) -> Result<(Claim, Device), ApiError> {
-    let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
-    claim.redeem(state)?;
-    let device = claim.device(state).await?;
-    Ok((claim, device))
 }
 
 fn answered(

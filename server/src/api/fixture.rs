@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::enrol::new_token;
 use crate::keys::{KeyUse, ServerKeys};
+use crate::photos::PhotoShelf;
 use crate::store::people::{NewVillage, PeopleStore as _, PlaceStore as _, RegionCommit, User};
 use crate::store::world::{DEPLOYMENT, LONGTAN, MORNING_MS, SHUANGYUN, Tablet, World, text};
 use crate::store::{SqliteStore, Store};
@@ -123,6 +124,13 @@ impl Fixture {
     /// The same store after a restart of the server: what was in memory is gone.
     pub(crate) fn restarted(self) -> Self {
         let state = AppState::new(self.store.clone(), self.keys.clone(), self.clock.clone(), &config());
+        let (router, document) = router(state.clone());
+        Self { state, router, document, ..self }
+    }
+
+    /// The same server with another shelf of photos.
+    pub(crate) fn with_photos(self, photos: PhotoShelf) -> Self {
+        let state = self.state.clone().with_photos(photos);
         let (router, document) = router(state.clone());
         Self { state, router, document, ..self }
     }

@@ -21,11 +21,9 @@ use utoipa_axum::routes;
 
 use super::AppState;
 use super::address::Caller;
-use super::identity::counted;
 use super::problem::ApiError;
 use super::rates::Known;
-use super::record::Trail;
-use super::signed::{Claim, EMPTY_BODY};
+use super::signed::{Claim, asking};
 use crate::limits::{HELD_IN_MEMORY_BYTES_MAX, HELD_MS};
 use crate::store::people::Device;
 
@@ -316,18 +314,9 @@ async fn ask(
     Path(request): Path<String>,
     parts: Parts,
 ) -> Result<Json<HeldAnswer>, ApiError> {
-    let device = asking(&state, &parts).await.map_err(|error| counted(&state, caller, error))?;
-    Trail::of(&parts).shown(Known::Device(device));
+    let device = asking(&state, caller, &parts).await?.id;
     state.rates.request(Known::Device(device))?;
     let request = request.parse().map_err(|error| ApiError::ParameterInvalid(format!("{error}")))?;
     let bytes = held(&state, device, request).await?.map_or(0, |bytes| bytes.len() as u64);
     Ok(Json(HeldAnswer { bytes }))
-}
-
-/// The device that signed the request.
-async fn asking(state: &AppState, parts: &Parts) -> Result<DeviceId, ApiError> {
-    let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
-    let device = claim.device(state).await?;
-    claim.prove(&device.certificate.statement.key, &EMPTY_BODY)?;
-    Ok(device.id)
 }

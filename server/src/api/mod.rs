@@ -19,6 +19,7 @@ mod log;
 mod metrics;
 mod nonces;
 mod page;
+mod photos;
 mod problem;
 mod rates;
 mod record;
@@ -57,6 +58,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::ServerKeys;
 use crate::limits::{ENROLMENT_BYTES_MAX, REQUESTS_AT_ONCE_MAX, STALL_SECONDS_MAX};
+use crate::photos::PhotoShelf;
 use crate::store::{Store, StoreError};
 
 pub use self::metrics::Metrics;
@@ -75,6 +77,8 @@ pub struct AppState {
     disk_full: Arc<AtomicBool>,
     /// Held while a snapshot is made.
     making: Arc<Mutex<()>>,
+    photos: PhotoShelf,
+    photo_bytes_per_day_max: u64,
     bounds: AllBounds,
     behind_proxy: bool,
 }
@@ -85,6 +89,7 @@ struct AllBounds {
     sync: Bounds,
     enrolment: Bounds,
     repair: Bounds,
+    photo: Bounds,
 }
 
 impl fmt::Debug for AppState {
@@ -94,7 +99,8 @@ impl fmt::Debug for AppState {
 }
 
 impl AppState {
-    /// The state of a server over this store, with these keys.
+    /// The state of a server over this store, with these keys. Photos are kept in memory: see
+    /// [`AppState::with_photos`].
     #[must_use]
     pub fn new(store: Arc<dyn Store>, keys: Arc<ServerKeys>, clock: Arc<dyn Clock>, config: &Config) -> Self {
         let limits = &config.limits;
@@ -114,13 +120,22 @@ impl AppState {
             room: Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX)),
             disk_full: Arc::default(),
             making: Arc::default(),
+            photos: PhotoShelf::in_memory(),
+            photo_bytes_per_day_max: limits.photo_bytes_per_day_max,
             bounds: AllBounds {
                 sync: bounds(ruhu_sync::limits::REQUEST_BYTES_MAX),
                 enrolment: bounds(ENROLMENT_BYTES_MAX),
                 repair: bounds(ruhu_sync::limits::REPAIR_BYTES_MAX),
+                photo: bounds(ruhu_sync::limits::PHOTO_PIECE_BYTES_MAX as u64),
             },
             behind_proxy: config.behind_proxy,
         }
+    }
+
+    /// The same, with photos where they last.
+    #[must_use]
+    pub fn with_photos(self, photos: PhotoShelf) -> Self {
+        Self { photos, ..self }
     }
 
     /// Calls the store on a thread that may block: the only place that does.
@@ -186,6 +201,7 @@ pub fn router(state: AppState) -> (Router, OpenApi) {
         .merge(sync::routes())
         .merge(held::routes())
         .merge(copies::routes())
+        .merge(photos::routes())
         .merge(villages::routes())
         .merge(documents::routes())
         .merge(findings::routes())
@@ -260,6 +276,8 @@ mod copies_tests;
 pub(crate) mod fixture;
 #[cfg(test)]
 mod held_tests;
+#[cfg(test)]
+mod photos_tests;
 #[cfg(test)]
 mod read_tests;
 #[cfg(test)]

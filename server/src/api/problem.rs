@@ -13,6 +13,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 
 use crate::enrol::EnrolError;
 use crate::keys::KeyError;
+use crate::photos::PhotoShelfError;
 use crate::store::StoreError;
 
 /// Why a request is not answered as asked.
@@ -81,6 +82,18 @@ pub(crate) enum ApiError {
     /// The bytes before the rest that came are not here any more, or never were.
     #[error("the beginning of this request is not held: send it whole")]
     RequestNotHeld,
+    /// A piece of a photo does not begin where the bytes that are held end.
+    #[error("the piece does not begin where the bytes held of the photo end: ask how many they are")]
+    PhotoPieceMisplaced,
+    /// The bytes that came are not the photo of this name.
+    #[error("the bytes are not the photo of this name; they were dropped: send it from the beginning")]
+    PhotoHashDiffers,
+    /// The device has sent as many bytes of photos as a day takes.
+    #[error("the device has sent as many bytes of photos as it may in 24 hours")]
+    PhotoDayFull,
+    /// The place of the photos does not answer.
+    #[error("the store of photos does not answer: try again")]
+    PhotosUnavailable(#[source] PhotoShelfError),
     /// The caller asks too often.
     #[error("too many requests: wait {0} seconds")]
     RateLimited(u64),
@@ -110,6 +123,15 @@ impl From<StoreError> for ApiError {
             StoreError::DiskFull => Self::DiskFull,
             StoreError::Open(ruhu_sqlite::OpenError::DiskFull) => Self::DiskFull,
             other => Self::Store(other),
+        }
+    }
+}
+
+impl From<PhotoShelfError> for ApiError {
+    fn from(error: PhotoShelfError) -> Self {
+        match error {
+            PhotoShelfError::DiskFull => Self::DiskFull,
+            other => Self::PhotosUnavailable(other),
         }
     }
 }
@@ -172,6 +194,10 @@ impl ApiError {
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "body_malformed"),
             Self::BodyCut => (StatusCode::BAD_REQUEST, "body_cut"),
             Self::RequestNotHeld => (StatusCode::CONFLICT, "request_not_held"),
+            Self::PhotoPieceMisplaced => (StatusCode::CONFLICT, "photo_piece_misplaced"),
+            Self::PhotoHashDiffers => (StatusCode::UNPROCESSABLE_ENTITY, "photo_hash_differs"),
+            Self::PhotoDayFull => (StatusCode::TOO_MANY_REQUESTS, "photo_day_full"),
+            Self::PhotosUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "photos_unavailable"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Stalled(_) => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
             Self::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
@@ -189,7 +215,8 @@ impl ApiError {
         match self {
             Self::RateLimited(seconds) => Some(*seconds),
             Self::Busy => Some(1),
-            Self::DiskFull => Some(60),
+            Self::DiskFull | Self::PhotosUnavailable(_) => Some(60),
+            Self::PhotoDayFull => Some(60 * 60),
             _ => None,
         }
     }
@@ -296,6 +323,10 @@ mod tests {
             ApiError::Stalled(60),
             ApiError::TooSlow(600),
             ApiError::RequestNotHeld,
+            ApiError::PhotoPieceMisplaced,
+            ApiError::PhotoHashDiffers,
+            ApiError::PhotoDayFull,
+            ApiError::PhotosUnavailable(PhotoShelfError::Folder(std::io::Error::other("gone"))),
             ApiError::RateLimited(3),
             ApiError::Busy,
             ApiError::DiskFull,
@@ -355,6 +386,7 @@ mod tests {
             ApiError::from(StoreError::DiskFull),
             ApiError::from(StoreError::Open(ruhu_sqlite::OpenError::DiskFull)),
             ApiError::from(EnrolError::Store(StoreError::DiskFull)),
+            ApiError::from(PhotoShelfError::DiskFull),
         ];
         for error in codes {
             assert_eq!(error.kind(), (StatusCode::INSUFFICIENT_STORAGE, "disk_full"));

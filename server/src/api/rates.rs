@@ -11,13 +11,14 @@ use ruhu_survey::id::{DeviceId, UserId};
 
 use super::problem::ApiError;
 use crate::config::Limits;
-use crate::limits::{NONCES_PER_MINUTE_MAX, RATE_KEYS_MAX};
+use crate::limits::{NONCES_PER_MINUTE_MAX, PHOTO_REQUESTS_PER_MINUTE_MAX, RATE_KEYS_MAX};
 
 /// The rates of all callers.
 pub(crate) struct Rates {
     attempts: DefaultKeyedRateLimiter<IpAddr>,
     nonces: DefaultKeyedRateLimiter<IpAddr>,
     known: DefaultKeyedRateLimiter<Known>,
+    photos: DefaultKeyedRateLimiter<Known>,
 }
 
 /// Somebody who has shown who they are.
@@ -41,6 +42,7 @@ impl Rates {
             attempts: DefaultKeyedRateLimiter::keyed(per_minute(limits.attempts_per_minute_max)),
             nonces: DefaultKeyedRateLimiter::keyed(per_minute(NONCES_PER_MINUTE_MAX)),
             known: DefaultKeyedRateLimiter::keyed(per_minute(limits.requests_per_minute_max)),
+            photos: DefaultKeyedRateLimiter::keyed(per_minute(PHOTO_REQUESTS_PER_MINUTE_MAX)),
         }
     }
 
@@ -66,6 +68,14 @@ impl Rates {
     /// [`ApiError::RateLimited`]
     pub(crate) fn request(&self, known: Known) -> Result<(), ApiError> {
         check(&self.known, &known)
+    }
+
+    /// Counts a piece of a photo, or a question about one.
+    ///
+    /// # Errors
+    /// [`ApiError::RateLimited`]
+    pub(crate) fn photo(&self, device: DeviceId) -> Result<(), ApiError> {
+        check(&self.photos, &Known::Device(device))
     }
 }
 
@@ -93,6 +103,7 @@ mod tests {
             request_seconds_max: 1,
             requests_per_minute_max: requests,
             attempts_per_minute_max: attempts,
+            photo_bytes_per_day_max: 1,
         })
     }
 
@@ -115,5 +126,17 @@ mod tests {
         let devices = [[1; 16], [2; 16]].map(|id| Known::Device(DeviceId::from_bytes(id)));
         assert!(devices.iter().all(|device| rates.request(*device).is_ok()));
         assert!(devices.iter().all(|device| rates.request(*device).is_err()));
+    }
+
+    #[test]
+    fn photos_are_counted_apart_and_have_a_limit_of_their_own() {
+        let rates = rates(1, 1);
+        let device = DeviceId::from_bytes([1; 16]);
+        let mut photos = (0..PHOTO_REQUESTS_PER_MINUTE_MAX).map(|_| rates.photo(device));
+        assert!(photos.all(|counted| counted.is_ok()));
+        // What has become free again while they were counted.
+        let more = (0..PHOTO_REQUESTS_PER_MINUTE_MAX).filter(|_| rates.photo(device).is_ok()).count();
+        assert!(more < PHOTO_REQUESTS_PER_MINUTE_MAX as usize, "{more}");
+        assert!(rates.request(Known::Device(device)).is_ok());
     }
 }

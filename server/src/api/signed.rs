@@ -1,18 +1,26 @@
 //! Requests signed by a device: what the headers claim, and whether the claim holds.
 
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ruhu_ledger::certificate::CertificateKind;
 use ruhu_ledger::signature::{PublicKey, Signature};
-use ruhu_survey::id::DeviceId;
+use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_sync::authenticate::{
     HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::AppState;
+use super::address::Caller;
+use super::body::{Bounds, Incoming};
+use super::identity::counted;
 use super::problem::ApiError;
+use super::rates::Known;
+use super::record::Trail;
 use crate::replacement::was_given_up;
 use crate::store::people::Device;
 
@@ -92,6 +100,69 @@ impl Claim {
         let digest = request_digest(self.method.as_str(), &self.path, &self.nonce, body_sha256);
         key.verify_strict(REQUEST_DOMAIN, &digest, &self.signature).map_err(|_| ApiError::SignatureInvalid)
     }
+}
+
+/// Reads a request that a device signed; the device, and the body.
+///
+/// # Errors
+/// Why the request is not the device's, or its body did not come.
+pub(crate) async fn read_signed(
+    state: &AppState,
+    caller: Caller,
+    request: Request,
+    bounds: Bounds,
+) -> Result<(Device, Vec<u8>), ApiError> {
+    let (parts, body) = request.into_parts();
+    let incoming = Incoming::new(body, bounds);
+    let (claim, device) = match claimed(state, &parts).await {
+        Ok(known) => known,
+        Err(error) => {
+            incoming.drain().await;
+            return Err(counted(state, caller, error));
+        }
+    };
+    let body = incoming.whole().await?;
+    claim
+        .prove(&device.certificate.statement.key, &Sha256::digest(&body).into())
+        .map_err(|error| counted(state, caller, error))?;
+    let trail = Trail::of(&parts);
+    trail.shown(Known::Device(device.id));
+    trail.took(body.len() as u64);
+    Ok((device, body))
+}
+
+/// The claim of a request, and the device that it names.
+async fn claimed(state: &AppState, parts: &Parts) -> Result<(Claim, Device), ApiError> {
+    let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
+    claim.redeem(state)?;
+    let device = claim.device(state).await?;
+    Ok((claim, device))
+}
+
+/// The device that signed a question about what is held of its own sending. The nonce may be any text, also none:
+/// a device that was cut has none left, and whoever repeats the question learns a number and uses nothing up.
+///
+/// # Errors
+/// Why the request is not the device's.
+pub(crate) async fn asking(state: &AppState, caller: Caller, parts: &Parts) -> Result<Device, ApiError> {
+    let asked = async {
+        let claim = Claim::of(parts)?.ok_or(ApiError::IdentityMissing)?;
+        let device = claim.device(state).await?;
+        claim.prove(&device.certificate.statement.key, &EMPTY_BODY)?;
+        Ok(device)
+    };
+    let device = asked.await.map_err(|error| counted(state, caller, error))?;
+    Trail::of(parts).shown(Known::Device(device.id));
+    Ok(device)
+}
+
+/// Whether a device may work in a village at this time.
+///
+/// # Errors
+/// Those of [`in_force`], and [`ApiError::VillageNotGranted`].
+pub(crate) fn granted(device: &Device, village: VillageId, now_ms: i64) -> Result<(), ApiError> {
+    in_force(device, now_ms)?;
+    if device.certificate.statement.grants(village) { Ok(()) } else { Err(ApiError::VillageNotGranted) }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 use ruhu_ledger::certificate::{CertificateKind, SignedCertificate};
 use ruhu_ledger::signature::SecretKey;
 use ruhu_ledger::verdict::VerdictKind;
+use ruhu_survey::photo::PhotoAddress;
 use ruhu_survey::role::Role;
 use tower::ServiceExt as _;
 
@@ -22,8 +23,9 @@ use super::fixture::{Fixture, LONGTAN_CODE, SHUANGYUN_CODE, config, start_of_che
 use super::{metrics_router, surrounded};
 use crate::config::LogFormat;
 use crate::enrol::{EnrolmentCode, PROOF_DOMAIN, invite, proof_digest};
-use crate::store::PeopleStore as _;
-use crate::store::world::{LONGTAN, SHUANGYUN, household, kinds};
+use crate::store::photos::Upload;
+use crate::store::world::{LONGTAN, MORNING_MS, SHUANGYUN, household, kinds};
+use crate::store::{PeopleStore as _, PhotoStore as _};
 use crate::telemetry::subscriber;
 
 #[test]
@@ -33,13 +35,18 @@ fn the_committed_contract_is_what_the_routes_say() {
 }
 
 /// Every reading route: a path for 龙潭河村, and what somebody of another village is told there.
-const READS: [(&str, &str, (u16, &str)); 18] = [
+const READS: [(&str, &str, (u16, &str)); 19] = [
     ("/v1/villages", "/v1/villages", (200, "")),
     ("/v1/villages/{village}/households", "/v1/villages/VILLAGE/households", (403, "village_not_granted")),
     ("/v1/villages/{village}/conflicts", "/v1/villages/VILLAGE/conflicts", (403, "village_not_granted")),
     ("/v1/villages/{village}/changes", "/v1/villages/VILLAGE/changes", (403, "village_not_granted")),
     ("/v1/villages/{village}/devices", "/v1/villages/VILLAGE/devices", (403, "village_not_granted")),
     ("/v1/villages/{village}/quarantine", "/v1/villages/VILLAGE/quarantine", (403, "village_not_granted")),
+    (
+        "/v1/villages/{village}/photos/{photo}",
+        "/v1/villages/VILLAGE/photos/PHOTO",
+        (403, "village_not_granted"),
+    ),
     ("/v1/households/{household}", "/v1/households/HOUSEHOLD", (404, "not_found")),
     ("/v1/households/{household}/checks", "/v1/households/HOUSEHOLD/checks", (404, "not_found")),
     ("/v1/households/{household}/history", "/v1/households/HOUSEHOLD/history", (404, "not_found")),
@@ -54,8 +61,9 @@ const READS: [(&str, &str, (u16, &str)); 18] = [
     ("/readyz", "/readyz", (200, "")),
 ];
 
-/// Read by the device itself alone: `held_tests` says by whom it is not.
-const READ_BY_ITS_DEVICE: &str = "/v1/sync/held/{request}";
+/// Read by the device itself alone: `held_tests` and `photos_tests` say by whom they are not.
+const READ_BY_ITS_DEVICE: [&str; 2] =
+    ["/v1/sync/held/{request}", "/v1/villages/{village}/photos/{photo}/held"];
 /// Reading routes for devices only: `copies_tests.rs` says who is given what there.
 const DEVICES_ONLY: [&str; 3] = [
     "/v1/villages/{village}/snapshot",
@@ -75,11 +83,15 @@ async fn village_with_work(fixture: &Fixture) -> [String; 3] {
     let receipt = world.receive(&tablet.seal(&[&founded, &started]));
     assert_eq!(kinds(&receipt), [VerdictKind::Accepted; 2]);
     fixture.state.checkpoint().await.unwrap();
+    let photo = Upload { device: tablet.device(), village: LONGTAN, address: PhotoAddress([5; 32]) };
+    fixture.state.photos.put(LONGTAN, &photo.address, b"sealed".to_vec()).await.unwrap();
+    fixture.store.photo_received(&photo, 6, MORNING_MS).unwrap();
     [LONGTAN.to_string(), id, check.to_string()]
 }
 
 fn filled(path: &str, [village, household, check]: &[String; 3]) -> String {
-    path.replace("VILLAGE", village).replace("HOUSEHOLD", household).replace("CHECK", check)
+    let path = path.replace("VILLAGE", village).replace("HOUSEHOLD", household).replace("CHECK", check);
+    path.replace("PHOTO", &PhotoAddress([5; 32]).to_string())
 }
 
 #[tokio::test]
@@ -87,7 +99,7 @@ async fn every_route_knows_who_may_read_what() {
     let mut settings = config();
     settings.limits.attempts_per_minute_max = 1_000;
     let fixture = Fixture::with(&settings);
-    let own = DEVICES_ONLY.into_iter().chain([READ_BY_ITS_DEVICE]);
+    let own = DEVICES_ONLY.into_iter().chain(READ_BY_ITS_DEVICE);
     let listed: BTreeSet<&str> = READS.iter().map(|(route, ..)| *route).chain(own).collect();
     let paths = &fixture.document.paths.paths;
     let known: BTreeSet<&str> =

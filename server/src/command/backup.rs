@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{CommandError, Context, table};
 use crate::backup;
 use crate::clock::minute_of;
-use crate::config::{Config, Settings};
+use crate::config::{Config, PhotosIn, Settings};
 use crate::restore::{self, RestoreError};
 use crate::store::epochs::{Gap, GapPlace};
 use crate::store::people::{PeopleStore as _, PlaceStore as _};
@@ -25,6 +25,7 @@ pub(super) fn backup(context: &mut Context<'_>, folder: &Path, with_key: bool) -
     let asked = backup::Asked {
         folder,
         with_key_of: with_key.then_some(context.data),
+        photos_of: (config.photos == PhotosIn::Files).then_some(context.data),
         database_key: database_key(&config),
         now_ms,
     };
@@ -44,6 +45,12 @@ pub(super) fn backup(context: &mut Context<'_>, folder: &Path, with_key: bool) -
     context.say(if with_key { "server_backup_with_key" } else { "server_backup_without_key" }, &[])?;
     if manifest.encrypted {
         context.say("server_backup_encrypted", &[])?;
+    }
+    if manifest.photos > 0 {
+        context.say("server_backup_photos", &[("photos", &manifest.photos)])?;
+    }
+    if manifest.photos_elsewhere > 0 {
+        context.say("server_backup_photos_elsewhere", &[("photos", &manifest.photos_elsewhere)])?;
     }
     Ok(())
 }
@@ -84,6 +91,12 @@ pub(super) fn restore(context: &mut Context<'_>, asked: &Restore) -> Result<(), 
             ("by", &asked.by),
         ],
     )?;
+    if restored.photos.copied > 0 {
+        context.say("server_restored_photos", &[("photos", &restored.photos.copied)])?;
+    }
+    if restored.photos.missing > 0 {
+        context.say("server_restored_photos_missing", &[("photos", &restored.photos.missing)])?;
+    }
     let words = restored.start.server_key.fingerprint_words().join(" ");
     context.say("server_init_words", &[("words", &words)])?;
     let countersigned = asked.key.is_some() || restored.manifest.key_included;

@@ -335,6 +335,9 @@ pub enum CommandError {
     /// The server could not be restored.
     #[error(transparent)]
     Restore(#[from] crate::restore::RestoreError),
+    /// Photos cannot be kept or read.
+    #[error(transparent)]
+    Photos(#[from] crate::photos::PhotoShelfError),
     /// The server does not run.
     #[error(transparent)]
     Serve(#[from] crate::serve::ServeError),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::{CommandError, Context, ServeFlags};
+use crate::photos::PhotoShelf;
 use crate::serve::{ServeError, Serving, asked_to_stop, serve as run};
 use crate::telemetry;
 
@@ -13,8 +14,9 @@ pub(super) fn serve(context: &mut Context<'_>, flags: &ServeFlags) -> Result<(),
     let (store, keys) = context.open(&config)?;
     telemetry::init(config.log_format, context.environment.get("RUST_LOG").map(String::as_str));
     let url = config.url();
-    let serving =
-        Serving { config, store: Arc::new(store), keys: Arc::new(keys), clock: Arc::clone(&context.clock) };
+    let photos = PhotoShelf::open(&config.photos, context.data)?;
+    let (store, keys, clock) = (Arc::new(store), Arc::new(keys), Arc::clone(&context.clock));
+    let serving = Serving { config, store, photos, keys, clock };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -31,6 +31,7 @@ async fn run_with(fixture: &Fixture, config: Config) -> Result<Running, ServeErr
     let serving = Serving {
         config,
         store: fixture.store.clone(),
+        photos: PhotoShelf::in_memory(),
         keys: fixture.keys.clone(),
         clock: fixture.clock.clone(),
     };

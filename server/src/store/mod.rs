@@ -1,12 +1,13 @@
 //! What the server asks of a database: one blocking, object-safe trait, domain types in and out.
 //!
-//! One call is one transaction, and every call may block. [`Store`] is the sum of five parts, so that
-//! each can be read on its own: the ledger, the epochs, the people, the reads, the copies.
+//! One call is one transaction, and every call may block. [`Store`] is the sum of six parts, so that
+//! each can be read on its own: the ledger, the epochs, the people, the reads, the copies, the photos.
 
 pub mod copies;
 pub mod epochs;
 pub mod ledger;
 pub mod people;
+pub mod photos;
 pub mod reads;
 pub mod sqlite;
 
@@ -30,6 +31,8 @@ macro_rules! suite {
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod conformance_photos;
+#[cfg(test)]
 mod conformance_quarantine;
 #[cfg(test)]
 mod conformance_reads;
@@ -42,13 +45,14 @@ pub use copies::CopyStore;
 pub use epochs::EpochStore;
 pub use ledger::LedgerStore;
 pub use people::{PeopleStore, PlaceStore, RosterStore};
+pub use photos::PhotoStore;
 pub use reads::ReadStore;
 pub use sqlite::SqliteStore;
 
 /// Everything the server keeps.
-pub trait Store: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore {}
+pub trait Store: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore + PhotoStore {}
 
-impl<T: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore> Store for T {}
+impl<T: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore + PhotoStore> Store for T {}
 
 /// Why a call on the store did not do its work.
 #[derive(Debug, thiserror::Error)]

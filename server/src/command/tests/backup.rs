@@ -6,8 +6,12 @@ use super::World;
 use crate::backup::{self, BackupError, MANIFEST_FILE, Manifest};
 use crate::command::DATABASE_FILE;
 use crate::keys::KEY_FILE;
+use crate::photos::{PHOTO_FOLDER, name};
 use crate::store::people::PeopleStore as _;
-use crate::store::{EpochStore as _, LedgerStore as _};
+use crate::store::photos::Upload;
+use crate::store::{EpochStore as _, LedgerStore as _, PhotoStore as _};
+use ruhu_survey::id::{DeviceId, VillageId};
+use ruhu_survey::photo::PhotoAddress;
 
 fn folder(world: &World) -> PathBuf {
     world.directory.path().join("backups")
@@ -101,4 +105,43 @@ fn a_lost_signing_key_is_said_aloud_and_needs_the_wrap_key() {
     let restored = crate::store::SqliteStore::open(&into.join(DATABASE_FILE), None).unwrap();
     assert!(restored.links().unwrap()[0].countersignature.is_none());
     assert_eq!(restored.verify().unwrap().first_bad, None);
+}
+
+/// Puts a photo where the server keeps photos, as if a device had sent it; the path of its file.
+fn receive_photo(world: &World, bytes: &[u8]) -> PathBuf {
+    let upload = Upload {
+        device: DeviceId::from_bytes([7; 16]),
+        village: VillageId::from_bytes([1; 16]),
+        address: PhotoAddress::of(bytes),
+    };
+    let path = world.data().join(PHOTO_FOLDER).join(name(upload.village, &upload.address));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    world.store().photo_received(&upload, bytes.len() as u64, 1).unwrap();
+    path
+}
+
+#[test]
+fn photos_go_into_a_backup_and_come_back_and_what_is_lost_is_counted() {
+    let world = World::cili();
+    let kept = receive_photo(&world, b"a sealed photo");
+    let damaged = receive_photo(&world, b"another sealed photo");
+    assert!(world.run("verify").unwrap().contains("2 photos.\n"));
+    std::fs::write(&damaged, b"another sealed phot0").unwrap();
+    let said = back_up(&world, " --with-key").unwrap();
+    assert!(said.contains("1 photos are in it") && said.contains("1 photos are not in it"), "{said}");
+    let backup = backups(&world).remove(0);
+    let manifest = backup::check(&backup).unwrap();
+    assert_eq!((manifest.photos, manifest.photos_elsewhere), (1, 1));
+    let into = world.directory.path().join("restored");
+    let said =
+        world.run(&format!("restore {} --into {} --by 田永福", backup.display(), into.display())).unwrap();
+    assert!(
+        said.contains("1 photos were restored") && said.contains("1 photos are not in the backup"),
+        "{said}"
+    );
+    let restored = into.join(kept.strip_prefix(world.data()).unwrap());
+    assert_eq!(std::fs::read(restored).unwrap(), b"a sealed photo");
+    std::fs::remove_file(&kept).unwrap();
+    assert!(world.run("verify").unwrap().contains("1 photos are not where they are kept"));
 }

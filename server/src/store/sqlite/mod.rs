@@ -15,6 +15,7 @@ mod log;
 mod names;
 mod past;
 mod people;
+mod photo;
 mod places;
 mod quarantine;
 mod reads;
@@ -70,6 +71,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     ("007_quarantine", include_str!("../../../../schemas/sql/server-sqlite/007_quarantine.sql")),
     ("008_epoch", include_str!("../../../../schemas/sql/server-sqlite/008_epoch.sql")),
     ("009_lean", include_str!("../../../../schemas/sql/server-sqlite/009_lean.sql")),
+    ("010_photos", include_str!("../../../../schemas/sql/server-sqlite/010_photos.sql")),
 ]);
 
 /// Reading connections kept open when they are not in use.
