@@ -88,6 +88,21 @@ impl Client {
         because: &Because,
     ) -> Result<(), Error> {
         let line = self.a_draft(check)?;
+        let answer = self.draft_answer(&line, key, input, because)?;
+        self.store.write(|tx| draft::put(tx, check, &answer))
+    }
+
+    /// An answer as a draft keeps it.
+    ///
+    /// # Errors
+    /// Those of [`Client::set_answer`].
+    pub(crate) fn draft_answer(
+        &self,
+        line: &ListedCheck,
+        key: &str,
+        input: &Input,
+        because: &Because,
+    ) -> Result<DraftAnswer, Error> {
         let (target, found) = target(key)?;
         may_write(Some(found.field), self.identity()?.certificate.role, key)?;
         if let Some(member) = found.member {
@@ -102,9 +117,7 @@ impl Client {
             return Err(InputError::NoReason(key.to_owned()).into());
         }
         let at_ms = self.environment().now_ms();
-        let answer =
-            DraftAnswer { target, key: key.to_owned(), value, source: because.source, reason, at_ms };
-        self.store.write(|tx| draft::put(tx, check, &answer))
+        Ok(DraftAnswer { target, key: key.to_owned(), value, source: because.source, reason, at_ms })
     }
 
     /// Takes an answer out of a draft again: the question is as if not asked.

@@ -8,6 +8,7 @@ use ruhu_survey::household::{
 };
 use ruhu_survey::id::{CheckId, HouseholdId, IssueId, VillageId};
 use ruhu_survey::issue::{self, NewIssue};
+use ruhu_survey::photo::PhotoSealer;
 use ruhu_survey::sealed::{HouseholdKey, Sealer, SearchKey};
 use ruhu_survey::shown::{settle, shown};
 use rusqlite::Connection;
@@ -75,6 +76,11 @@ impl Keys {
         let Some(search) = village::search_key(connection, village)? else { return Ok(None) };
         let Some(household) = village::household_key(connection, household)? else { return Ok(None) };
         Ok(Some(Self { household, search: SearchKey(*search) }))
+    }
+
+    /// What seals and opens the household's photos.
+    pub(crate) fn photo_sealer(&self, village: VillageId, household: HouseholdId) -> PhotoSealer<'_> {
+        PhotoSealer { key: &self.household, village, household }
     }
 
     /// What seals and opens values of one document of the household.

@@ -8,6 +8,7 @@ use ruhu_survey::check::SubmitError;
 use ruhu_survey::codec::CodecError;
 use ruhu_survey::field_table::InputError;
 use ruhu_survey::id::{CheckId, HouseholdId, VillageId};
+use ruhu_survey::photo::PhotoError;
 use ruhu_survey::shown::SettleError;
 
 use crate::key_file::PASSPHRASE_CHARACTERS_MIN;
@@ -129,6 +130,12 @@ pub enum Error {
     /// Something about who the household is does not hold: correct it before submitting.
     #[error("the check cannot be submitted: {0}")]
     Blocked(String),
+    /// Take one of the photos out first: the question takes no more.
+    #[error("the question takes {0} photos at most")]
+    TooManyPhotos(usize),
+    /// The photo cannot be taken, or is not what it should be: says why.
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
     /// The device holds no such document.
     #[error("document {0} is not on this device")]
     UnknownDocument(String),

@@ -174,11 +174,7 @@ impl Client {
             return Ok(0);
         }
         for _ in 0..FAILURES_MAX {
-            let request =
-                HttpRequest { method: "GET", path: id.held_path(), headers: Vec::new(), body: Vec::new() };
-            let empty: [u8; 32] = Sha256::digest([]).into();
-            // This question needs no nonce, and its answer brings the one for the rest.
-            match self.send_signed(transport, request, "", &empty).await? {
+            match self.ask_without_nonce(transport, id.held_path()).await? {
                 Ok(response) if response.whole => {
                     let held = serde_json::from_slice::<HeldAnswer>(&response.body);
                     return Ok(held.map_or(0, |held| if response.status == 200 { held.bytes } else { 0 }));
@@ -188,6 +184,18 @@ impl Client {
             }
         }
         Ok(0)
+    }
+
+    /// Asks what the server holds of this device's own sending: the question needs no nonce, and its answer brings
+    /// the one for the rest.
+    pub(crate) async fn ask_without_nonce(
+        &mut self,
+        transport: &impl Transport,
+        path: String,
+    ) -> Result<Result<HttpResponse, TransportError>, Error> {
+        let request = HttpRequest { method: "GET", path, headers: Vec::new(), body: Vec::new() };
+        let empty: [u8; 32] = Sha256::digest([]).into();
+        self.send_signed(transport, request, "", &empty).await
     }
 
     /// Sends a signed request. A nonce that the server does not know any more is replaced once.

@@ -19,6 +19,7 @@ mod list;
 mod mend;
 mod new_key;
 mod peer;
+mod photo;
 mod problem;
 mod reauthor;
 mod receive;
@@ -55,6 +56,7 @@ pub use list::{CheckState, ListedCheck, ListedHousehold, Order, Query, SendState
 #[cfg(not(target_arch = "wasm32"))]
 pub use peer::SocketLink;
 pub use peer::{BundlePart, BundleReport, Carried, Link, Peer, PeerReport};
+pub use photo::{ListedPhoto, NewPhoto, PhotoOutcome, PhotoPart, PhotoProgress, PhotoReport, PhotoState};
 pub use receive::Restored;
 pub use record::{DecidedByPeople, OpenConflict, Written};
 pub use ruhu_sqlite::Profile;

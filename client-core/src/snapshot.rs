@@ -136,7 +136,10 @@ impl Client {
         let by_server = response.header(HEADER_NONCE).is_some_and(|nonce| !nonce.is_empty());
         match response.status {
             200 if by_server => Ok(Asked::Answer(response)),
-            401 | 408 | 429 | 503 => Ok(Asked::Failed(TransportError::Stalled)),
+            401 | 408 | 429 | 503 => {
+                tally.busy = code(&response).map(|_| refusal(&response));
+                Ok(Asked::Failed(TransportError::Stalled))
+            }
             _ if !response.whole => Ok(Asked::Failed(TransportError::Cut)),
             200 => Ok(Asked::Failed(TransportError::Unclear)),
             // What does not explain itself is not the server but something before it.

@@ -11,6 +11,7 @@ pub(crate) mod draft;
 pub(crate) mod epoch;
 pub(crate) mod meta;
 pub(crate) mod names;
+pub(crate) mod photo;
 pub(crate) mod repair;
 pub(crate) mod rows;
 pub(crate) mod set_aside;
@@ -38,6 +39,7 @@ const MIGRATIONS: Migrations = Migrations(&[
     ("006_replaced", include_str!("../../../schemas/sql/client/006_replaced.sql")),
     ("007_epoch", include_str!("../../../schemas/sql/client/007_epoch.sql")),
     ("008_form", include_str!("../../../schemas/sql/client/008_form.sql")),
+    ("009_photos", include_str!("../../../schemas/sql/client/009_photos.sql")),
 ]);
 
 /// What was found when a store was opened, besides the store.

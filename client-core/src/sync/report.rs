@@ -86,7 +86,7 @@ pub(crate) struct Tally {
     pub(crate) snapshots: u64,
     pub(crate) repairs: Vec<Repair>,
     /// The last refusal of a request that was worth trying again.
-    pub(super) busy: Option<Error>,
+    pub(crate) busy: Option<Error>,
     pub(super) restored: Option<Restored>,
     /// The rows of what the last request offered.
     pub(super) offered: Vec<i64>,

@@ -2,6 +2,7 @@
 //! told to misbehave.
 
 mod keys;
+mod photos;
 mod relay;
 mod replay;
 mod resuming;
@@ -25,6 +26,7 @@ use ruhu_ledger::tree::{EMPTY_ROOT, Hash, Nodes, consistency_proof, root_of};
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::ChangeHash;
 use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
+use ruhu_survey::photo::PhotoAddress;
 use ruhu_survey::role::Role;
 use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest};
 use ruhu_sync::frame::decode_all;
@@ -40,6 +42,7 @@ use ruhu_sync::{
 use sha2::{Digest, Sha256};
 use verdicts::quarantined;
 
+pub(super) use self::photos::Came;
 use super::shelf::Shelf;
 use crate::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
@@ -50,6 +53,8 @@ pub(super) const RECEIVED_MS: i64 = 1_755_000_000_000;
 /// What the server is to do wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
+    /// Does nothing wrong: another fault waits for a later request.
+    TellsTheTruth,
     /// Takes the request in and breaks the connection before it answers.
     LosesTheAnswer,
     /// Breaks the connection after so many bytes of the answer.
@@ -141,6 +146,13 @@ pub(super) struct State {
     /// Whether a device is given what it wrote itself, where its vector does not name it.
     tells_own: bool,
     loses_replacements: bool,
+    pub(super) photos: BTreeMap<PhotoAddress, Came>,
+    /// The bytes of each piece of a photo that was taken.
+    photo_pieces: Vec<usize>,
+    /// Refuses whatever is about photos.
+    pub(super) refuses_photos: Option<(u16, &'static str)>,
+    /// Says of every photo that its bytes are others.
+    pub(super) spoils_photos: bool,
     /// Whose device enrols next; a new person's without it.
     owner: Option<UserId>,
     /// Keys that were given up for a new one.
@@ -523,11 +535,12 @@ impl Transport for FakeServer {
         if request.path.starts_with("/v1/sync/held") {
             return Ok(self.held(&request));
         }
+        let about_photo = request.path.contains("/photos/");
         let beside = request.path.starts_with("/v1/villages") || request.path.starts_with("/v1/households");
         let fault = {
             let mut state = self.state.lock().unwrap();
             // What is asked for beside a sync fails only where a test is about it.
-            if beside && !state.gives_snapshots { None } else { state.faults.pop() }
+            if beside && !about_photo && !state.gives_snapshots { None } else { state.faults.pop() }
         };
         match fault {
             Some(Fault::SwallowsTheRequest) => return Err(TransportError::Cut),
@@ -551,7 +564,11 @@ impl Transport for FakeServer {
             let lost = self.state.lock().unwrap().loses_replacements;
             return if lost { Err(TransportError::Cut) } else { Ok(answered) };
         }
-        let mut response = if beside { self.beside(&request) } else { self.sync(&request, fault) };
+        let mut response = match beside {
+            _ if about_photo => self.photo(&request),
+            true => self.beside(&request),
+            false => self.sync(&request, fault),
+        };
         let first = match beside {
             true => HttpResponse::default(),
             false => self.state.lock().unwrap().first_answer.get_or_insert_with(|| response.clone()).clone(),
