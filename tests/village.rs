@@ -18,6 +18,8 @@ mod history;
 mod kill;
 #[path = "village/merge.rs"]
 mod merge;
+#[path = "village/photos.rs"]
+mod photos;
 #[path = "village/private.rs"]
 mod private;
 #[path = "village/restore.rs"]

@@ -27,7 +27,7 @@ fn everybody_has_it_all(devices: [&Device; 3], households: &[String]) {
 }
 
 /// Loses the server and restores it from the backup.
-fn lose_and_restore(world: &mut World) -> String {
+pub(crate) fn lose_and_restore(world: &mut World) -> String {
     let backup = backup_in(world);
     world.kill();
     fs::remove_dir_all(world.data()).unwrap();

@@ -18,6 +18,7 @@ const WEAK: Shape = Shape {
     down_bits: 160_000,
     round_trip: Duration::from_millis(20),
     cut_every: None,
+    cut_after: None,
     gathers_requests: false,
 };
 /// Bytes that a connection may cost besides what it moves: the headers of its requests, and what was on its way.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use ruhu_survey::id::CheckId;
 use ruhu_survey::message::Lang;
 
 /// A field device in a terminal: it works with no network and syncs when there is one.
@@ -63,6 +64,59 @@ pub(crate) enum Command {
     /// Carries visits in a file or as QR codes, where no network goes · 离线包
     #[command(subcommand)]
     Bundle(Bundle),
+    /// Photos and signatures of a check · 照片与签名
+    #[command(subcommand)]
+    Photo(Photo),
+}
+
+/// What to do with photos.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Photo {
+    /// Takes a picture into a draft, as the answer to a question · 添加
+    Add(PhotoAdd),
+    /// Takes a photo out of a draft again · 删除
+    Remove {
+        /// The draft, as `ruhu check --keep-draft` prints it
+        check: CheckId,
+        /// The key of the photo, as `ruhu photo list` prints it
+        key: String,
+    },
+    /// The photos of a household, and where each stands · 列表
+    List(OneHousehold),
+    /// Writes a photo to a file, fetching it from the server if it is not here · 导出
+    Save(PhotoSave),
+}
+
+/// A picture to take.
+#[derive(Debug, Args)]
+pub(crate) struct PhotoAdd {
+    /// The draft, as `ruhu check --keep-draft` prints it
+    pub(crate) check: CheckId,
+    /// The picture, JPEG or PNG
+    pub(crate) file: PathBuf,
+    /// The question that it answers
+    #[arg(long, default_value = "house_photos")]
+    pub(crate) question: String,
+    /// A small picture for lists, JPEG or PNG, at most 16 KiB
+    #[arg(long, value_name = "FILE")]
+    pub(crate) thumbnail: Option<PathBuf>,
+    /// Takes a picture of up to 1 MiB; the usual limit is 300 KiB
+    #[arg(long)]
+    pub(crate) large: bool,
+}
+
+/// A photo to write.
+#[derive(Debug, Args)]
+pub(crate) struct PhotoSave {
+    /// The household: its id, its official number, or the full name of its head
+    pub(crate) household: String,
+    /// The photo, or the beginning of its name, as `ruhu photo list` prints it
+    pub(crate) photo: String,
+    /// The file to write
+    pub(crate) file: PathBuf,
+    /// The small picture instead of the whole one
+    #[arg(long)]
+    pub(crate) thumbnail: bool,
 }
 
 /// With whom to sync.
@@ -74,6 +128,9 @@ pub(crate) struct Sync {
     /// Takes the other device as confirmed, without asking
     #[arg(long, requires = "peer")]
     pub(crate) yes: bool,
+    /// Leaves the photos for another time
+    #[arg(long, conflicts_with = "peer")]
+    pub(crate) no_photos: bool,
 }
 
 /// What to do with a bundle.

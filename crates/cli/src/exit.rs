@@ -53,6 +53,8 @@ impl Exit {
             | Error::UnknownForm(_)
             | Error::UnknownQuestion(_)
             | Error::Blocked(_)
+            | Error::TooManyPhotos(_)
+            | Error::Photo(_)
             | Error::UnknownDocument(_)
             | Error::NotAccepted(_)
             | Error::UnknownMember(_)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ruhu_client_core::Error;
+use ruhu_survey::limits::PHOTO_BYTES_USUAL;
 
 use crate::exit::Exit;
 
@@ -40,6 +41,12 @@ pub(crate) enum Failure {
         /// Why.
         what: String,
     },
+    /// A picture that would take too long to send.
+    #[error(
+        "the picture has {0} bytes: make it smaller than {PHOTO_BYTES_USUAL}, about 1600 pixels wide, or take it as \
+         it is with --large"
+    )]
+    LargePicture(usize),
     /// What was typed names nothing that exists.
     #[error("{0:?} is not known")]
     Unknown(String),
@@ -78,6 +85,7 @@ impl Failure {
             | Self::Choice(_)
             | Self::File { .. }
             | Self::NotABundle
+            | Self::LargePicture(_)
             | Self::Unknown(_) => Exit::Input,
         }
     }

@@ -31,6 +31,8 @@ pub struct Shape {
     pub round_trip: Duration,
     /// The time after which each connection is cut; `None`: never.
     pub cut_every: Option<Duration>,
+    /// The bytes from the device after which each connection is cut; `None`: never.
+    pub cut_after: Option<u64>,
     /// Whether requests are passed on only when they are whole.
     pub gathers_requests: bool,
 }
@@ -42,6 +44,7 @@ impl Shape {
         down_bits: 40_000,
         round_trip: Duration::from_millis(700),
         cut_every: None,
+        cut_after: None,
         gathers_requests: false,
     };
 
@@ -51,6 +54,7 @@ impl Shape {
         down_bits: 1_000_000_000,
         round_trip: Duration::ZERO,
         cut_every: None,
+        cut_after: None,
         gathers_requests: false,
     };
 }
@@ -147,15 +151,20 @@ fn connect(device: TcpStream, server: SocketAddr, shape: Shape, counts: &Arc<Cou
     device.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let until = shape.cut_every.map(|time| began + time);
-    let direction =
-        |bits| Direction { bits, opens: began + shape.round_trip, delay: shape.round_trip / 2, until };
+    let direction = |bits, bytes_max| Direction {
+        bits,
+        opens: began + shape.round_trip,
+        delay: shape.round_trip / 2,
+        until,
+        bytes_max,
+    };
     let up = {
         let (from, to, counts) = (device.try_clone()?, server.try_clone()?, Arc::clone(counts));
         let gate = if shape.gathers_requests { Gate::whole_requests() } else { Gate::open() };
-        let way = direction(shape.up_bits);
+        let way = direction(shape.up_bits, shape.cut_after);
         thread::spawn(move || pump(from, to, way, gate, &counts.up))
     };
-    let way = direction(shape.down_bits);
+    let way = direction(shape.down_bits, None);
     let down = {
         let (from, to, counts) = (server.try_clone()?, device.try_clone()?, Arc::clone(counts));
         thread::spawn(move || pump(from, to, way, Gate::open(), &counts.down))

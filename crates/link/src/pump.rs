@@ -31,6 +31,8 @@ pub(crate) struct Direction {
     pub(crate) delay: Duration,
     /// When the connection is cut.
     pub(crate) until: Option<Instant>,
+    /// After how many bytes it is cut.
+    pub(crate) bytes_max: Option<u64>,
 }
 
 impl Direction {
@@ -95,17 +97,20 @@ fn deliver(
     mut gate: Gate,
     count: &AtomicU64,
 ) -> bool {
+    let mut room = way.bytes_max.unwrap_or(u64::MAX);
     for (at, bytes) in due {
         if !wait_until(at, way) {
             break;
         }
-        let passing = gate.pass(&bytes);
+        let mut passing = gate.pass(&bytes);
+        passing.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+        room = room.saturating_sub(passing.len() as u64);
         count.fetch_add(passing.len() as u64, Ordering::Relaxed);
-        if to.write_all(&passing).is_err() {
+        if to.write_all(&passing).is_err() || room == 0 {
             break;
         }
     }
-    let cut = way.is_over();
+    let cut = way.is_over() || room == 0;
     drop(to.shutdown(if cut { Shutdown::Both } else { Shutdown::Write }));
     cut
 }

@@ -25,6 +25,7 @@ const FAST: Shape = Shape {
     down_bits: 8_000_000,
     round_trip: Duration::from_millis(40),
     cut_every: None,
+    cut_after: None,
     gathers_requests: false,
 };
 
@@ -46,6 +47,25 @@ fn what_is_sent_takes_the_time_of_its_bits_and_of_the_way() {
     assert!(now() - began >= Duration::from_millis(280));
     let counted = link.counted();
     assert_eq!((counted.up_bytes, counted.down_bytes, counted.connections), (20_000, 20_000, 1));
+}
+
+#[test]
+fn a_connection_is_cut_after_so_many_bytes_and_the_next_one_after_as_many() {
+    let link = open(Shape { cut_after: Some(10_000), ..FAST });
+    for connection in 1..=2 {
+        let mut stream = TcpStream::connect(link.address()).unwrap();
+        drop(stream.write_all(&[7; 9_999]));
+        let mut back = vec![0; 9_999];
+        stream.read_exact(&mut back).unwrap();
+        drop(stream.write_all(&[7; 5_000]));
+        let mut rest = Vec::new();
+        drop(stream.read_to_end(&mut rest));
+        assert!(rest.len() <= 1);
+        while link.counted().cuts < connection {
+            thread::yield_now();
+        }
+        assert_eq!(link.counted().up_bytes, connection * 10_000);
+    }
 }
 
 #[test]

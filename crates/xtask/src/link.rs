@@ -49,6 +49,7 @@ impl BadLink {
             down_bits: self.down.saturating_mul(1_000),
             round_trip: Duration::from_millis(self.round_trip),
             cut_every: self.cut_every.map(Duration::from_secs),
+            cut_after: None,
             gathers_requests: self.gather,
         }
     }

@@ -10,6 +10,7 @@ mod form;
 mod history;
 mod list;
 mod peer;
+mod photo;
 mod qr;
 mod show;
 mod status;
@@ -49,8 +50,9 @@ fn run_on(client: &mut Client, command: &Command, output: &mut Output) -> Result
         Command::History(history) => history::run(client, history, output),
         Command::Status => status::run(client, output),
         Command::Sync(asked) if !asked.peer.is_empty() => peer::run(client, asked, output),
-        Command::Sync(_) => sync::run(client, output),
+        Command::Sync(asked) => sync::run(client, asked.no_photos, output),
         Command::Bundle(asked) => bundle::run(client, asked, output),
+        Command::Photo(asked) => photo::run(client, asked, output),
     }
 }
 

@@ -4,6 +4,7 @@ use ruhu_client_core::{Client, NotAccepted, Repair, Status};
 use serde_json::{Value, json};
 
 use super::list::rule_text;
+use super::photo;
 use crate::arguments::Unlock;
 use crate::failure::Failure;
 use crate::output::{Output, local, utc};
@@ -26,6 +27,7 @@ pub(super) fn run(client: &Client, output: &Output) -> Result<(), Failure> {
     let refused = client.refused()?;
     tell_device(&status, output);
     tell_unsent(&status, output);
+    photo::tell_waiting(client, output)?;
     for one in &refused {
         tell_refused(one, output);
     }

@@ -1,17 +1,17 @@
 //! `ruhu sync`: sends what is new and fetches what others wrote, counted in receipts.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ruhu_client_core::{Client, Error, SyncOutcome, SyncReport};
+use ruhu_client_core::{Client, Error, PhotoReport, SyncOutcome, SyncReport};
 use serde_json::json;
 
-use super::{status, transport, wait};
+use super::{photo, status, transport, wait};
 use crate::failure::Failure;
 use crate::output::{Output, local, utc};
 
 /// A sync that did a great deal and has more to do is continued at once, so often.
 const ROUNDS_MAX: usize = 1_000;
 
-pub(super) fn run(client: &mut Client, output: &Output) -> Result<(), Failure> {
+pub(super) fn run(client: &mut Client, no_photos: bool, output: &Output) -> Result<(), Failure> {
     let server = client.status()?.device.ok_or(Error::NotEnrolled)?.server;
     let transport = transport(&server)?;
     let bar = bar(output);
@@ -30,7 +30,10 @@ pub(super) fn run(client: &mut Client, output: &Output) -> Result<(), Failure> {
         }
     }
     bar.finish_and_clear();
-    whole.map_or(Ok(()), |report| tell(client, report, output))
+    let Some(report) = whole else { return Ok(()) };
+    let done = report.outcome == SyncOutcome::Complete && !report.provisional;
+    let photos = if done && !no_photos { photo::send(client, &transport, output)? } else { None };
+    tell(client, report, photos.as_ref(), output)
 }
 
 fn bar(output: &Output) -> ProgressBar {
@@ -61,7 +64,12 @@ fn sum(earlier: Option<SyncReport>, mut report: SyncReport) -> SyncReport {
     report
 }
 
-fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Failure> {
+fn tell(
+    client: &Client,
+    report: SyncReport,
+    photos: Option<&PhotoReport>,
+    output: &Output,
+) -> Result<(), Failure> {
     let progress = report.progress;
     if let Some(restored) = &report.restored {
         output.say(
@@ -111,14 +119,19 @@ fn tell(client: &Client, report: SyncReport, output: &Output) -> Result<(), Fail
     for village in &report.mismatched {
         output.say("ruhu_sync_mismatch", &[("village", village)]);
     }
-    output.json(&as_json(client, &report)?);
+    photo::tell_sent(client, photos, output)?;
+    output.json(&as_json(client, &report, photos)?);
     match report.outcome {
         SyncOutcome::Interrupted(error) => Err(Failure::Interrupted(error)),
         SyncOutcome::Complete | SyncOutcome::Paused => Ok(()),
     }
 }
 
-fn as_json(client: &Client, report: &SyncReport) -> Result<serde_json::Value, Failure> {
+fn as_json(
+    client: &Client,
+    report: &SyncReport,
+    photos: Option<&PhotoReport>,
+) -> Result<serde_json::Value, Failure> {
     let progress = report.progress;
     let restored = report.restored.as_ref().map(|restored| {
         json!({
@@ -135,6 +148,7 @@ fn as_json(client: &Client, report: &SyncReport) -> Result<serde_json::Value, Fa
         "snapshots": report.snapshots,
         "repairs": report.repairs.iter().map(status::repair_as_json).collect::<Vec<_>>(),
         "complete": report.outcome == SyncOutcome::Complete,
+        "photos": photos.map(photo::sent_json),
         "unsent_drafts": client.status()?.unsent.drafts,
     }))
 }
