@@ -152,6 +152,11 @@ impl Device {
         }
     }
 
+    /// The open store, for calls that carry more than JSON.
+    pub(crate) fn client(&mut self) -> Result<&mut Client, Problem> {
+        self.open()
+    }
+
     fn tries(&self) -> Tries {
         self.small(TRIES, TRIES_BYTES_MAX).map(|bytes| Tries::from_bytes(&bytes)).unwrap_or_default()
     }

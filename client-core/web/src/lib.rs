@@ -14,6 +14,8 @@ pub mod names;
 mod problem;
 pub mod tries;
 
+pub mod photo;
+
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 use ruhu_client_core::Error;
 use ruhu_survey::field_table::{InputError, Misfit};
+use ruhu_survey::photo::PhotoError;
 use serde::Serialize;
 
 use crate::answer::link_failure;
@@ -64,6 +65,8 @@ const fn code(error: &Error) -> &'static str {
         Error::OtherServer => "other_server",
         Error::NotADraft(_) => "not_a_draft",
         Error::NoAnswers(_) => "no_answers",
+        Error::TooManyPhotos(_) => "too_many_photos",
+        Error::Photo(error) => photo(error),
         Error::Blocked(_) => "blocked",
         Error::Input(error) => input(error),
         Error::NotAllowed { .. } => "not_allowed",
@@ -75,6 +78,17 @@ const fn code(error: &Error) -> &'static str {
         Error::NewEpoch => "new_epoch",
         Error::LogInconsistent => "log_inconsistent",
         _ => "failed",
+    }
+}
+
+const fn photo(error: &PhotoError) -> &'static str {
+    match error {
+        PhotoError::NotAPicture => "not_a_picture",
+        PhotoError::TooLarge { .. } | PhotoError::ThumbnailTooLarge { .. } => "picture_too_large",
+        PhotoError::Version(_) => "upgrade",
+        PhotoError::Format(_) | PhotoError::Sealed(_) | PhotoError::Differs | PhotoError::Address => {
+            "picture_damaged"
+        }
     }
 }
 

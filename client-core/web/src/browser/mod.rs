@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use js_sys::Function;
-use ruhu_client_core::{Files, Progress};
+use ruhu_client_core::{Files, PhotoProgress, Progress};
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use web_sys::FileSystemSyncAccessHandle;
 
@@ -18,6 +19,7 @@ use self::transport::FetchTransport;
 use crate::answer;
 use crate::call::Call;
 use crate::names::NamedFiles;
+use crate::photo::{self, PhotoCall, WantedPicture};
 use crate::{Device, Problem};
 
 /// The folder that the store believes in; the private file system has its own.
@@ -65,8 +67,7 @@ impl Core {
     /// # Errors
     /// A problem as JSON.
     pub async fn call(&mut self, json: String) -> Result<String, JsValue> {
-        let call: Call = serde_json::from_str(&json)
-            .map_err(|error| thrown(&Problem::new("argument", error.to_string())))?;
+        let call: Call = read(&json)?;
         let listener = self.progress.clone();
         let mut tell = |progress: Progress| {
             if let Ok(text) = serde_json::to_string(&answer::Progress::from(progress)) {
@@ -76,6 +77,45 @@ impl Core {
         };
         self.device.handle(call, &self.transport, &mut tell).await.map_err(|problem| thrown(&problem))
     }
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// One call about photos, in JSON; its answer, in JSON. The bytes of a picture to take come beside, and are
+    /// empty for every other call.
+    ///
+    /// # Errors
+    /// A problem as JSON.
+    pub fn photo_call(&mut self, json: &str, original: &[u8], thumbnail: &[u8]) -> Result<String, JsValue> {
+        let call: PhotoCall = read(json)?;
+        self.device.photo_call(call, original, thumbnail).map_err(|problem| thrown(&problem))
+    }
+
+    /// The bytes of a picture; nothing when it is not here, and was not to be fetched.
+    ///
+    /// # Errors
+    /// A problem as JSON.
+    pub async fn picture(&mut self, json: String) -> Result<Option<Vec<u8>>, JsValue> {
+        let wanted: WantedPicture = read(&json)?;
+        self.device.picture(&wanted, &self.transport).await.map_err(|problem| thrown(&problem))
+    }
+
+    /// Sends the photos that wait; `progress` is given how far that has come, as JSON. Answers what came of it.
+    ///
+    /// # Errors
+    /// A problem as JSON.
+    pub async fn send_photos(&mut self, progress: Function) -> Result<String, JsValue> {
+        let mut tell = |said: PhotoProgress| {
+            if let Ok(text) = serde_json::to_string(&photo::PhotoProgress::from(said)) {
+                let _ = progress.call1(&JsValue::NULL, &JsValue::from_str(&text));
+            }
+        };
+        self.device.send_photos(&self.transport, &mut tell).await.map_err(|problem| thrown(&problem))
+    }
+}
+
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, JsValue> {
+    serde_json::from_str(json).map_err(|error| thrown(&Problem::new("argument", error.to_string())))
 }
 
 fn thrown(problem: &Problem) -> JsValue {
