@@ -3,6 +3,7 @@
 import { ref, shallowRef } from 'vue'
 
 import { problem, type Answers, type Asked, type CallOf, type Name, type Told } from './protocol'
+import type { PhotoProgress } from './photo-protocol'
 import type { Problem, Progress } from './types'
 
 /** Thrown by a call that did not do what it was asked. */
@@ -26,6 +27,8 @@ interface Waiting {
 
 /** How far the running sync has come. */
 export const progress = shallowRef<Progress | null>(null)
+/** How far the running sending of photos has come. */
+export const photoProgress = shallowRef<PhotoProgress | null>(null)
 /** Why the core does not run; a new page is needed. */
 export const broken = ref<Problem | null>(null)
 
@@ -47,6 +50,13 @@ function hear(told: Told, ready: () => void): void {
       return fail(told.problem)
     case 'progress':
       progress.value = told.progress
+      return
+    case 'photo_progress':
+      photoProgress.value = told.progress
+      return
+    case 'picture':
+      waiting.get(told.id)?.done(told.bytes)
+      waiting.delete(told.id)
       return
     case 'answer':
       waiting.get(told.id)?.done(JSON.parse(told.answer))
@@ -72,16 +82,20 @@ function post(asked: Asked): void {
   worker?.postMessage(asked)
 }
 
-/** Asks the core. Calls are answered in order. */
-export function ask<N extends Name>(call: CallOf<N>): Promise<Answers[N]> {
+/** Asks the worker something that it answers by this number. */
+export function askWorker<T>(asked: (id: number) => Asked): Promise<T> {
   if (broken.value) return Promise.reject(new CoreProblem(broken.value))
   const id = next
   next += 1
-  return new Promise<Answers[N]>((done, failed) => {
-    waiting.set(id, { done: (answer) => done(answer as Answers[N]), failed })
-    post({ ask: 'call', id, call: JSON.parse(JSON.stringify(call)) as CallOf<N> })
+  return new Promise<T>((done, failed) => {
+    waiting.set(id, { done: (answer) => done(answer as T), failed })
+    post(asked(id))
   })
 }
+
+/** Asks the core. Calls are answered in order. */
+export const ask = <N extends Name>(call: CallOf<N>): Promise<Answers[N]> =>
+  askWorker((id) => ({ ask: 'call', id, call: JSON.parse(JSON.stringify(call)) as CallOf<N> }))
 
 /** Ends the running sync; what it has done is kept. */
 export const stopSync = (): void => post({ ask: 'stop' })

@@ -20,6 +20,7 @@ import type {
   SyncResult,
   VillageLine,
 } from './types'
+import type { PhotoAsked, PhotoTold } from './photo-protocol'
 
 /** The answer of each call. */
 export interface Answers {
@@ -59,7 +60,7 @@ export type Name = Call['call']
 export type CallOf<N extends Name> = Extract<Call, { call: N }>
 
 /** From the page to the worker. */
-export type Asked = { ask: 'call'; id: number; call: Call } | { ask: 'stop' }
+export type Asked = { ask: 'call'; id: number; call: Call } | PhotoAsked | { ask: 'stop' }
 
 /** From the worker to the page. */
 export type Told =
@@ -68,5 +69,6 @@ export type Told =
   | { tell: 'answer'; id: number; answer: string }
   | { tell: 'problem'; id: number; problem: Problem }
   | { tell: 'progress'; progress: Progress }
+  | PhotoTold
 
 export const problem = (code: string, detail = ''): Problem => ({ code, detail, wait_ms: 0 })

@@ -4,7 +4,8 @@ import start_module, { start, type Core } from '../../core/ruhu.js'
 import wasm from '../../core/ruhu_bg.wasm?url'
 import { allowRequests, send, stopRequests } from './fetch'
 import { problem, type Asked, type Told } from './protocol'
-import type { Call, Problem, Progress, SyncResult } from './types'
+import type { PhotoProgress } from './photo-protocol'
+import type { Problem, Progress, SyncResult } from './types'
 
 /** Held as long as this worker lives: two tabs must not write one store. */
 const LOCK = 'ruhu-core'
@@ -61,37 +62,65 @@ core.then(
 
 /** Calls wait for one another. */
 let last: Promise<void> = Promise.resolve()
-/** Whether a sync runs. */
+/** Whether a sync runs, or photos are sent. */
 let syncing = false
-/** Whether the running sync makes room for another call; it goes on after that, where it was. */
+/** Whether it makes room for another call; it goes on after that, where it was. */
 let yielding = false
 
-async function run(id: number, call: Call): Promise<void> {
-  syncing = call.call === 'sync'
+type Question = Exclude<Asked, { ask: 'stop' }>
+
+/** Whether it may take long, and can be cut at any moment. */
+const isLong = (asked: Question): boolean =>
+  asked.ask === 'send_photos' || (asked.ask === 'call' && asked.call.call === 'sync')
+
+async function answered(asked: Question): Promise<Told> {
+  const { id } = asked
+  const held = await core
+  switch (asked.ask) {
+    case 'call':
+      return { tell: 'answer', id, answer: await held.call(JSON.stringify(asked.call)) }
+    case 'photo_call': {
+      const answer = held.photo_call(JSON.stringify(asked.call), asked.original, asked.thumbnail)
+      return { tell: 'answer', id, answer }
+    }
+    case 'picture': {
+      const bytes = await held.picture(JSON.stringify(asked.wanted))
+      return { tell: 'picture', id, bytes: bytes ? new Uint8Array(bytes) : null }
+    }
+    case 'send_photos': {
+      const progress = (json: string): void =>
+        tell({ tell: 'photo_progress', progress: JSON.parse(json) as PhotoProgress })
+      return { tell: 'answer', id, answer: await held.send_photos(progress) }
+    }
+  }
+}
+
+async function run(asked: Question): Promise<void> {
+  syncing = isLong(asked)
   yielding = false
   allowRequests()
   try {
-    const answer = await (await core).call(JSON.stringify(call))
-    const cut = syncing && (JSON.parse(answer) as SyncResult).outcome !== 'complete'
-    if (cut && yielding) enqueue(id, call)
-    else tell({ tell: 'answer', id, answer })
+    const told = await answered(asked)
+    const cut = syncing && told.tell === 'answer' && (JSON.parse(told.answer) as SyncResult).outcome !== 'complete'
+    if (cut && yielding) enqueue(asked)
+    else tell(told)
   } catch (error) {
-    tell({ tell: 'problem', id, problem: understood(error) })
+    tell({ tell: 'problem', id: asked.id, problem: understood(error) })
   } finally {
     syncing = false
   }
 }
 
-function enqueue(id: number, call: Call): void {
-  last = last.then(() => run(id, call))
+function enqueue(asked: Question): void {
+  last = last.then(() => run(asked))
 }
 
 self.onmessage = ({ data }: MessageEvent<Asked>): void => {
   if (data.ask === 'stop') return stopRequests()
-  if (syncing && data.call.call !== 'sync') {
+  if (syncing && !isLong(data)) {
     // A person who works does not wait for a slow link.
     yielding = true
     stopRequests()
   }
-  enqueue(data.id, data.call)
+  enqueue(data)
 }
