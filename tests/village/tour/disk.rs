@@ -26,10 +26,7 @@ impl Small {
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", &size, "ruhu-test"]).arg(folder).output();
         let mounted = mounted.is_ok_and(|output| output.status.success());
-        for entry in fs::read_dir(&kept).unwrap() {
-            let from = entry.unwrap().path();
-            fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
-        }
+        assert!(Command::new("cp").arg("-a").arg(kept.join(".")).arg(folder).status().unwrap().success());
         mounted.then(|| Self { folder: folder.to_owned() })
     }
 
@@ -155,4 +152,38 @@ fn a_full_disk_on_the_server_refuses_keeps_what_it_confirmed_and_works_again_whe
     crammed.still_holds(&more);
     crammed.scene.honest_work_goes_on();
     crammed.scene.verifies();
+}
+
+#[test]
+fn a_full_disk_takes_no_photo_and_takes_the_rest_of_it_when_there_is_room() {
+    let Some(crammed) = Crammed::new() else {
+        tell("a photo and a full disk", "skipped: this process may not mount a file system in memory");
+        return;
+    };
+    let scene = &crammed.scene;
+    let path = |name: &str| scene.world.path(name).to_string_lossy().into_owned();
+    let (answers, file, out) = (path("answers.json"), path("wall.jpg"), path("out.jpg"));
+    fs::write(&answers, json!({ "answer/housing/hazards/leaking": true }).to_string()).unwrap();
+    let picture: Vec<u8> =
+        [0xff, 0xd8, 0xff].into_iter().chain((0..290_000_u32).map(|at| (at * 31 % 251) as u8)).collect();
+    fs::write(&file, &picture).unwrap();
+    let draft = scene.honest.json(&["check", &scene.household, "--answers", &answers, "--keep-draft"]);
+    let photo = scene.honest.json(&["photo", "add", draft["check"].as_str().unwrap(), &file]);
+    scene.honest.run(&["check", &scene.household, "--answers", &answers]);
+    assert_eq!(scene.honest.json(&["sync", "--no-photos"])["complete"], true);
+
+    crammed.small.fill_but(192 * 1024);
+    let refused = scene.honest.sync();
+    tell("a photo and a full disk", &refused["photos"].to_string());
+    assert_eq!(refused["photos"]["outcome"], "disk_full");
+    assert_eq!(refused["photos"]["received"], 0);
+    let name = photo["photo"].as_str().unwrap();
+    scene.witness.sync();
+    scene.witness.refused(&["photo", "save", &scene.household, name, &out], 5);
+
+    crammed.small.free();
+    let taken = scene.honest.sync();
+    assert_eq!(taken["photos"]["outcome"], "complete", "{taken}");
+    scene.witness.run(&["photo", "save", &scene.household, name, &out]);
+    assert_eq!(fs::read(&out).unwrap(), picture);
 }
