@@ -22,6 +22,7 @@ use crate::edit::Keys;
 use crate::error::Error;
 use crate::form::{Judged, current_form};
 use crate::list::{CheckState, ListedCheck};
+use crate::photo;
 use crate::store::document::{self, Place, Stored};
 use crate::store::draft::{self, DraftAnswer};
 
@@ -302,7 +303,10 @@ impl Submission<'_> {
                 self.result
             ],
         )?;
-        draft::remove_all(pen.tx, self.line.id)
+        draft::remove_all(pen.tx, self.line.id)?;
+        let (kept, left_out): (Vec<_>, Vec<_>) =
+            self.answers.iter().partition(|answer| !self.judged.not_applicable.contains(&answer.key));
+        photo::forget_left_out(pen.tx, self.line.id, &kept, &left_out)
     }
 }
 

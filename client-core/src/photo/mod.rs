@@ -7,7 +7,7 @@
 mod fetch;
 mod send;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_survey::change::{DocumentId, DocumentKind, Value};
 use ruhu_survey::field_table::{Type, field};
@@ -284,6 +284,24 @@ fn opened(
             Err(error) => Err(error.into()),
         },
     }
+}
+
+/// Forgets the photos of a check that was just submitted without the answers that named them.
+pub(crate) fn forget_left_out(
+    tx: &Transaction<'_>,
+    check: CheckId,
+    kept: &[&DraftAnswer],
+    left_out: &[&DraftAnswer],
+) -> Result<(), Error> {
+    let named = |answer: &&DraftAnswer| address_at(DocumentKind::Check, &answer.key, &answer.value);
+    let kept: BTreeSet<PhotoAddress> = kept.iter().filter_map(named).collect();
+    for address in left_out.iter().filter_map(named).filter(|address| !kept.contains(address)) {
+        match photo::find(tx, &address)? {
+            Some(stored) if stored.check == Some(check) => photo::forget(tx, stored.row)?,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The photo that the answer at a key of a draft names.

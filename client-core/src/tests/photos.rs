@@ -58,8 +58,12 @@ impl Visit {
 
     fn submit(&mut self) {
         // Without a hazard the question of the photos does not apply.
+        self.submit_with_sign("leaking");
+    }
+
+    fn submit_with_sign(&mut self, sign: &str) {
         let yes = ruhu_survey::household::Input::Stored(Value::Bool(true));
-        let asked = Asked { question: "house_signs", member: None, element: Some("leaking") };
+        let asked = Asked { question: "house_signs", member: None, element: Some(sign) };
         let client = &mut self.tablet.client;
         client.answer_question(self.check, &asked, &yes, &Default::default()).unwrap();
         client.submit(self.check, "completed", &[]).unwrap();
@@ -183,6 +187,18 @@ fn a_signature_is_kept_the_same_way_and_a_second_one_takes_its_place() {
     assert_eq!((listed[0].address, listed[0].kind), (second, Some(PhotoKind::Signature)));
     assert_eq!(listed[0].key, "household_confirm/image");
     assert_eq!(client.photo(&first, PhotoPart::Original).unwrap(), None, "nothing names the first any more");
+}
+
+#[test]
+fn a_photo_of_a_question_that_does_not_apply_goes_nowhere() {
+    let server = FakeServer::new();
+    let mut visit = Visit::begun(&server);
+    let address = visit.take(1, 100);
+    // No hazard was seen after all: the question of their photos does not apply.
+    visit.submit_with_sign("none");
+    assert_eq!(visit.tablet.client.photo(&address, PhotoPart::Original).unwrap(), None);
+    visit.tablet.sync(&server);
+    assert_eq!(visit.send(&server).requests, 0);
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(crate) enum Photo {
 pub(crate) struct PhotoAdd {
     /// The draft, as `ruhu check --keep-draft` prints it
     pub(crate) check: CheckId,
-    /// The picture, JPEG or PNG
+    /// The picture, JPEG or PNG; what the camera wrote beside it, such as a position, is left out
     pub(crate) file: PathBuf,
     /// The question that it answers
     #[arg(long, default_value = "house_photos")]

@@ -1,5 +1,6 @@
 //! What each command does with the device.
 
+mod bare;
 mod bundle;
 mod check;
 mod conflict;

@@ -14,6 +14,7 @@ use ruhu_survey::limits::{PHOTO_BYTES_MAX, PHOTO_BYTES_USUAL};
 use ruhu_survey::photo::PhotoAddress;
 use serde_json::{Value, json};
 
+use super::bare::bare;
 use super::{transport, wait};
 use crate::arguments::{Photo, PhotoAdd, PhotoSave};
 use crate::failure::Failure;
@@ -38,12 +39,13 @@ pub(super) fn run(client: &mut Client, asked: &Photo, output: &Output) -> Result
 }
 
 fn add(client: &mut Client, asked: &PhotoAdd, output: &Output) -> Result<(), Failure> {
-    let original = read(&asked.file)?;
+    let original = bare(&read(&asked.file)?);
     let limit = if asked.large { PHOTO_BYTES_MAX } else { PHOTO_BYTES_USUAL };
     if original.len() > limit {
         return Err(Failure::LargePicture(original.len()));
     }
-    let thumbnail = asked.thumbnail.as_deref().map(read).transpose()?.unwrap_or_default();
+    let thumbnail = asked.thumbnail.as_deref().map(read).transpose()?;
+    let thumbnail = thumbnail.map_or_else(Vec::new, |thumbnail| bare(&thumbnail));
     let question = Asked { question: &asked.question, member: None, element: None };
     let new = NewPhoto { original: &original, thumbnail: &thumbnail, taken_ms: written_ms(&asked.file)? };
     let address = client.add_photo(asked.check, &question, &new)?;
