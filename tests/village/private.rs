@@ -44,6 +44,7 @@ impl Markers {
     /// The files under a folder that hold one, with how many places.
     fn found_under(&self, folder: &Path) -> Vec<(PathBuf, usize)> {
         let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.filter(|path| path.is_file());
         let counted = files.map(|path| (self.found_in(&fs::read(&path).unwrap()), path));
         counted.filter(|(count, _)| *count > 0).map(|(count, path)| (path, count)).collect()
     }
