@@ -22,21 +22,29 @@ pub(crate) struct App {
 
 /// Builds the app, and tests it if that was asked for.
 pub(crate) fn build(asked: &App) -> anyhow::Result<()> {
-    if !exists("npm") {
-        return missing(asked, "npm: install Node.js 20.19 or later".to_owned());
-    }
-    let command = match cargo_for_browser("rustc")? {
-        Ok(command) => command,
-        Err(missing_compiler) => return missing(asked, missing_compiler),
-    };
     if asked.test && chromium()?.is_none() {
         return missing(asked, "chromium: on Debian, apt-get install chromium".to_owned());
     }
-    module(command, asked.quick)?;
+    match make(asked.quick)? {
+        Ok(folder) => println!("the app is in {}", folder.display()),
+        Err(what) => return missing(asked, what),
+    }
+    if asked.test { test() } else { Ok(()) }
+}
+
+/// Builds the app and answers the folder of its pages; the inner error says what is missing for it.
+pub(crate) fn make(quick: bool) -> anyhow::Result<Result<PathBuf, String>> {
+    if !exists("npm") {
+        return Ok(Err("npm: install Node.js 20.19 or later".to_owned()));
+    }
+    let command = match cargo_for_browser("rustc")? {
+        Ok(command) => command,
+        Err(missing_compiler) => return Ok(Err(missing_compiler)),
+    };
+    module(command, quick)?;
     run(&mut npm(&["ci"]))?;
     run(&mut npm(&["run", "build"]))?;
-    println!("the app is in {}", folder().join("dist").display());
-    if asked.test { test() } else { Ok(()) }
+    Ok(Ok(folder().join("dist")))
 }
 
 /// A test passes over what cannot be had, and says so; a build fails.
