@@ -1,6 +1,6 @@
 //! `cargo xtask app`: the phone app, built into `client-core/app/dist`; with `--test`, driven in a real Chromium.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{anyhow, bail};
@@ -41,7 +41,8 @@ pub(crate) fn make(quick: bool) -> anyhow::Result<Result<PathBuf, String>> {
         Ok(command) => command,
         Err(missing_compiler) => return Ok(Err(missing_compiler)),
     };
-    module(command, quick)?;
+    let module = module(command, &["--package", "ruhu-web", "--lib"], quick)?;
+    write_bindings(&module.join("ruhu_web.wasm"), &folder().join("core"))?;
     run(&mut npm(&["ci"]))?;
     run(&mut npm(&["run", "build"]))?;
     Ok(Ok(folder().join("dist")))
@@ -56,25 +57,20 @@ fn missing(asked: &App, what: String) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The core as a module, with the JavaScript that loads it.
-fn module(mut command: Command, quick: bool) -> anyhow::Result<()> {
-    command.args([
-        "--package",
-        "ruhu-web",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--profile",
-        "web",
-        "--locked",
-    ]);
+/// Compiles a library or an example as a module; answers the folder that modules lie in.
+pub(crate) fn module(mut command: Command, what: &[&str], quick: bool) -> anyhow::Result<PathBuf> {
+    command.args(what).args(["--crate-type", "cdylib", "--profile", "web", "--locked"]);
     if quick {
         command.args(["--config", "profile.web.lto=false", "--config", "profile.web.codegen-units=16"]);
     }
     run(&mut command)?;
-    let module = target_folder().join(TARGET).join("web/ruhu_web.wasm");
+    Ok(target_folder().join(TARGET).join("web"))
+}
+
+/// Writes a module into a folder, with the JavaScript that loads it.
+pub(crate) fn write_bindings(module: &Path, folder: &Path) -> anyhow::Result<()> {
     let mut bindings = cargo(&["run", "--quiet", "--locked", "--package", "ruhu-bindings", "--"]);
-    run(bindings.arg(module).arg(folder().join("core")))
+    run(bindings.arg(module).arg(folder))
 }
 
 fn folder() -> PathBuf {
