@@ -139,6 +139,10 @@ pub struct Question {
     /// When it is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relevant: Option<String>,
+    /// Asked of a member who leaves the household by this visit, too; whether and why somebody leaves must stay
+    /// on the screen.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub of_leaving: bool,
     /// Offer the last value; accepting it says `carried_forward`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub prefill: bool,

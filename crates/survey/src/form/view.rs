@@ -200,7 +200,7 @@ fn pages(sight: &Sight<'_>) -> Vec<Page> {
     let mut pages = Vec::new();
     for (number, section) in sight.form.form().sections.iter().enumerate() {
         let members: Vec<Option<&str>> = match section.each_member {
-            true => sight.members.iter().map(|member| Some(member.as_str())).collect(),
+            true => sight.listed.iter().map(|member| Some(member.as_str())).collect(),
             false => vec![None],
         };
         for member in members {
@@ -415,7 +415,7 @@ fn broken(sight: &Sight<'_>, validation: &Compiled) -> Vec<Finding> {
     let found = |member: Option<&str>| {
         finding(sight, &validation.id, validation.severity, place, member, &validation.message)
     };
-    let members = || sight.members.iter().map(|member| Some(member.as_str())).filter(|member| asked(*member));
+    let members = || sight.listed.iter().map(|member| Some(member.as_str())).filter(|member| asked(*member));
     if validation.each_member {
         return members().filter(|member| fails(*member)).map(found).collect();
     }
