@@ -18,7 +18,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
     img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
     media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The camera reads the code that a device is enrolled with; nothing else is asked of a phone.
-const PERMISSIONS: &str = "camera=(self), geolocation=(), microphone=()";
+const PERMISSIONS: &str = "camera=(self), geolocation=(self), microphone=()";
 /// Files with a hash in their name.
 const NAMED_BY_CONTENT: &str = "/assets/";
 
