@@ -33,3 +33,8 @@ mod unlock;
 #[path = "village/weak_link.rs"]
 mod weak_link;
 mod world;
+
+/// How much of something a test does, where a variable asks for another amount.
+fn number(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
+}

@@ -36,6 +36,7 @@ pub struct CheckForm {
 
 /// A form was updated while a draft was open. The draft goes on under the new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct FormUpdate {
     /// The version the draft was begun under; empty when that is not known.
     pub from: String,
@@ -102,13 +103,27 @@ impl Client {
         because: &Because,
     ) -> Result<(), Error> {
         let place = question(asked.question)?;
-        let paths = [&place.question.field, &place.question.register].into_iter().flatten();
         let because =
             Because { source: because.source.or(place.question.source), reason: because.reason.clone() };
-        for path in paths {
-            let key = key_of(path, asked.member);
-            let key = asked.element.map_or_else(|| key.clone(), |element| format!("{key}/{element}"));
+        for key in keys_of(place, asked) {
             self.set_answer(check, &key, input, &because)?;
+        }
+        Ok(())
+    }
+
+    /// Takes an answer back: the question is as if not answered. Without an element, all of its elements go.
+    ///
+    /// # Errors
+    /// [`Error::UnknownQuestion`], and those of [`Client::clear_answer`].
+    pub fn clear_question(&mut self, check: CheckId, asked: &Asked<'_>) -> Result<(), Error> {
+        self.a_draft(check)?;
+        let place = question(asked.question)?;
+        let said = draft::all(self.store.read(), check)?;
+        for key in keys_of(place, asked) {
+            let below = format!("{key}/");
+            for answer in said.iter().filter(|said| said.key == key || said.key.starts_with(&below)) {
+                self.clear_answer(check, &answer.key)?;
+            }
         }
         Ok(())
     }
@@ -306,6 +321,16 @@ pub struct Asked<'a> {
     pub member: Option<&'a str>,
     /// The code or the number of one element, of a question with several answers.
     pub element: Option<&'a str>,
+}
+
+/// The keys that an answer is kept at: of the check and, where the question says so, of the register.
+fn keys_of(place: &Place, asked: &Asked<'_>) -> Vec<String> {
+    let paths = [&place.question.field, &place.question.register].into_iter().flatten();
+    let key = |path: &String| {
+        let key = key_of(path, asked.member);
+        asked.element.map_or_else(|| key.clone(), |element| format!("{key}/{element}"))
+    };
+    paths.map(key).collect()
 }
 
 pub(crate) fn question(key: &str) -> Result<&'static Place, Error> {

@@ -17,8 +17,8 @@ use tower_http::services::ServeDir;
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
     media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// The camera reads the code that a device is enrolled with; nothing else is asked of a phone.
-const PERMISSIONS: &str = "camera=(self), geolocation=(), microphone=()";
+/// The camera reads the code that a device is enrolled with and takes photos; a visit says where it was.
+const PERMISSIONS: &str = "camera=(self), geolocation=(self), microphone=()";
 /// Files with a hash in their name.
 const NAMED_BY_CONTENT: &str = "/assets/";
 

@@ -33,6 +33,7 @@ use ruhu_survey::change::{DocumentId, DocumentKind, Value};
 use ruhu_survey::id::{CheckId, HouseholdId};
 use serde_json::json;
 
+use crate::number;
 use crate::world::{Device, PASSPHRASE, World, village_of};
 
 const KILLS: usize = 300;
@@ -548,8 +549,4 @@ fn size_and_time(path: &Path) -> Option<(u64, SystemTime)> {
 #[expect(clippy::disallowed_methods, reason = "kills have to land inside a sync, which takes real time")]
 fn now() -> Instant {
     Instant::now()
-}
-
-fn number(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
 }

@@ -10,22 +10,40 @@ export interface Place {
   question: string
 }
 
-let place: Place | null = null
+interface Kept extends Place {
+  /** The drafts that are filled in by the short form, the latest last. */
+  short: string[]
+}
 
-export const lastPlace = (): Place | null => place
+/** Of more drafts than these, the oldest open in the whole form again: the core keeps a kilobyte. */
+const SHORT_MAX = 12
+
+let kept: Kept = { path: '', question: '', short: [] }
+
+export const lastPlace = (): Place | null => (kept.path ? kept : null)
+export const isShort = (check: string): boolean => kept.short.includes(check)
+
+function keep(now: Kept): void {
+  kept = now
+  void ask({ call: 'remember', place: JSON.stringify(now) }).catch(() => {})
+}
 
 export function rememberPlace(now: Place): void {
-  if (place?.path === now.path && place.question === now.question) return
-  place = now
-  void ask({ call: 'remember', place: JSON.stringify(now) }).catch(() => {})
+  if (kept.path === now.path && kept.question === now.question) return
+  keep({ ...kept, ...now })
+}
+
+export function keepShort(check: string, short: boolean): void {
+  const others = kept.short.filter((one) => one !== check)
+  keep({ ...kept, short: short ? [...others, check].slice(-SHORT_MAX) : others })
 }
 
 /** Takes over what the core has kept. */
 export function recallPlace(text: string | null): void {
   try {
-    const kept = JSON.parse(text ?? 'null') as Partial<Place> | null
-    if (kept && typeof kept.path === 'string') place = { path: kept.path, question: kept.question ?? '' }
+    const found = JSON.parse(text ?? 'null') as Partial<Kept> | null
+    if (typeof found?.path === 'string') kept = { path: found.path, question: found.question ?? '', short: found.short ?? [] }
   } catch {
-    place = null
+    // It was cut off, or an older program wrote it: the first screen does.
   }
 }

@@ -17,7 +17,7 @@ export const router = createRouter({
     { path: '/household/:id/history', component: () => import('./screens/HistoryScreen.vue'), props: true },
     { path: '/check/:id/review', component: () => import('./screens/ReviewScreen.vue'), props: true },
     { path: '/check/:id/read', component: () => import('./screens/CheckPageScreen.vue'), props: true },
-    { path: '/check/:id/:step?', component: () => import('./screens/CheckScreen.vue'), props: true },
+    { path: '/check/:id/:page?', name: 'check', component: () => import('./screens/CheckScreen.vue'), props: true },
     { path: '/:rest(.*)', redirect: '/' },
   ],
   scrollBehavior: () => ({ top: 0 }),

@@ -2,7 +2,7 @@
 
 import messages from 'virtual:messages'
 
-import type { Problem, Standpoint, Text } from './core/types'
+import type { Label, Problem, Standpoint } from './core/types'
 import { settings } from './settings'
 
 export type Values = Record<string, string | number>
@@ -14,7 +14,7 @@ export function say(code: string, values: Values = {}): string {
   return words[settings.lang].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
 }
 
-export const pick = (text: Text): string => text[settings.lang]
+export const pick = (text: Label): string => text[settings.lang]
 
 export function sayProblem(problem: Problem): string {
   const code = `app_error_${problem.code}`

@@ -44,14 +44,10 @@ test('a person waits', async () => {
       await phone.get('household').first().click()
       await phone.get('check').waitFor()
     })
-    await phone.get('check').click()
-    await phone.get('step').waitFor()
-    await phone.toStep('住房')
-    await time('save an answer, from the tap to the tick', async () => {
-      const question = phone.question('answer/housing/other_safe_dwelling')
-      await question.locator('button').first().click()
-      await question.locator('[data-test="kept"]').waitFor()
-    })
+    await phone.check()
+    await phone.choose('visit_result', 'completed')
+    await phone.toPage('water/supply')
+    await time('save an answer, from the tap to the tick', () => phone.choose('water_source', null))
   } finally {
     await world.end()
   }

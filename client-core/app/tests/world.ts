@@ -158,6 +158,12 @@ export class Phone {
     await this.#context!.setOffline(cut)
   }
 
+  /** Where the phone is; before this it may not say. */
+  async place(at: { longitude: number; latitude: number; accuracy: number }): Promise<void> {
+    await this.#context!.grantPermissions(['geolocation'], { origin: this.url })
+    await this.#context!.setGeolocation(at)
+  }
+
   /** The process of the browser is killed, as when the battery is taken out. */
   async kill(): Promise<void> {
     const pids = execFileSync('pgrep', ['-f', '--', `--user-data-dir=${this.profile}`]).toString().trim().split('\n')
@@ -217,15 +223,50 @@ export class Phone {
     await this.get('check').waitFor()
   }
 
-  /** The question of a key, on the screen of a check. */
-  question(key: string) {
-    return this.page.locator(`[data-key="${key}"]`)
+  /** Begins a check of the household that is shown, or goes on with it. */
+  async check(): Promise<void> {
+    await this.get('check').click()
+    await this.get('step').waitFor()
   }
 
-  /** Goes to a group of questions by its title. */
-  async toStep(title: string): Promise<void> {
+  /** A question of the screen that is shown. */
+  question(name: string) {
+    return this.page.locator(`[data-question="${name}"]`)
+  }
+
+  /** Waits until a question has an answer that is stored. */
+  async kept(name: string): Promise<void> {
+    await this.question(name).locator('[data-test="kept"]').waitFor()
+  }
+
+  /** Types an answer. */
+  async type(name: string, text: string): Promise<void> {
+    await this.question(name).locator('input, textarea').first().fill(text)
+    await this.question(name).locator('input, textarea').first().blur()
+    await this.kept(name)
+  }
+
+  /** Taps a choice, the first where none is named; in the list of its own where there are many. */
+  async choose(name: string, code: string | null): Promise<void> {
+    const choice = code === null ? '[data-choice]' : `[data-choice="${code}"]`
+    const list = this.question(name).locator('[data-test="open-list"]')
+    if (await list.count()) {
+      await list.click()
+      const choices = this.page.locator('.choices:visible')
+      await choices.locator(choice).first().click()
+      const done = choices.locator('[data-test="list-done"]')
+      if (await done.count()) await done.click()
+      await choices.waitFor({ state: 'hidden' })
+    } else await this.question(name).locator(choice).first().click()
+    await this.kept(name)
+  }
+
+  /** Goes to the first screen whose name begins so: `income/earned`, `members/health@`. */
+  async toPage(name: string): Promise<void> {
     await this.get('steps').click()
-    await this.page.locator('.steps button').filter({ hasText: title }).first().click()
+    const line = this.page.locator(`.steps [data-page^="${name}"]`).first()
+    const title = (await line.locator('span').first().innerText()).trim()
+    await line.click()
     await this.page.locator('.steps').waitFor({ state: 'hidden' })
     await this.get('step').filter({ hasText: title }).waitFor()
   }

@@ -112,6 +112,25 @@ fn a_form_grows_with_its_answers_and_survives_a_restart() {
 }
 
 #[test]
+fn an_answer_that_is_taken_back_goes_from_check_and_register_alike() {
+    let server = FakeServer::new();
+    let mut visit = Visit::couple(&server);
+    visit.say("visit_result", "completed");
+    let head = visit.members()[0].clone();
+    visit.tell("health_status", Some(&head), Some("chronic"), "是");
+    visit.tell("health_status", Some(&head), Some("disabled"), "是");
+    let keys = |visit: &Visit| visit.tablet.client.draft(visit.check).unwrap().answers.len();
+    assert_eq!(keys(&visit), 5);
+    let one = Asked { question: "health_status", member: Some(&head), element: Some("chronic") };
+    visit.tablet.client.clear_question(visit.check, &one).unwrap();
+    assert_eq!(keys(&visit), 3);
+    visit.tablet.client.clear_question(visit.check, &Asked { element: None, ..one }).unwrap();
+    assert_eq!(keys(&visit), 1);
+    let unknown = visit.tablet.client.clear_question(visit.check, &Asked { question: "nothing", ..one });
+    assert!(matches!(unknown, Err(Error::UnknownQuestion(_))));
+}
+
+#[test]
 fn income_is_totalled_to_the_fen_and_the_rules_look_at_it() {
     let server = FakeServer::new();
     let mut visit = Visit::couple(&server);

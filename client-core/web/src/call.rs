@@ -45,8 +45,6 @@ pub enum Call {
         device_name: String,
         words: Option<String>,
     },
-    /// The questions of a check, by section.
-    Form,
     Villages,
     Groups {
         village: String,
@@ -64,22 +62,48 @@ pub enum Call {
     Check {
         check: String,
     },
-    Draft {
+    /// A draft as its form asks it now; `short` asks only the starred questions and what was ticked as changed.
+    CheckForm {
         check: String,
+        short: bool,
+    },
+    /// Answers a question, or with nothing said takes the answer back.
+    AnswerQuestion {
+        check: String,
+        question: String,
+        member: Option<String>,
+        element: Option<String>,
+        said: Option<Said>,
+    },
+    AcceptLast {
+        check: String,
+        question: String,
+        member: Option<String>,
+    },
+    ConfirmFinding {
+        check: String,
+        key: String,
+        reason: String,
+    },
+    /// Answers the open amounts of a screen with nothing; answers how many they were.
+    ZeroRest {
+        check: String,
+        page: String,
+        short: bool,
+    },
+    /// What the rules find, in words.
+    Findings {
+        check: String,
+    },
+    /// Which answers a submission would replace by "does not apply".
+    NotApplicable {
+        check: String,
+        result: String,
     },
     Drafts,
     StartCheck {
         household: String,
         check_type: String,
-    },
-    SetAnswer {
-        check: String,
-        key: String,
-        said: Said,
-    },
-    ClearAnswer {
-        check: String,
-        key: String,
     },
     WithdrawCheck {
         check: String,

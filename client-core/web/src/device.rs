@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use ruhu_client_core::{Client, Edit, Environment, Error, Invitation, Order, Progress, Query, Transport};
+use ruhu_client_core::{
+    Asked, Client, Edit, Environment, Error, Invitation, Order, Progress, Query, Transport,
+};
 use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind};
 use ruhu_survey::id::{CheckId, HouseholdId, IssueId, VillageId};
 use serde::Serialize;
 
 use crate::answer::{self, Enrolment, Standing};
 use crate::call::{Call, HouseholdQuery, Said};
-use crate::form;
 use crate::problem::Problem;
 use crate::tries::Tries;
 
@@ -82,7 +83,6 @@ impl Device {
                 self.keep(PLACE, place.as_bytes())?;
                 done()
             }
-            Call::Form => json(&form::form()),
             Call::EnrolByLink { link, device_name } => {
                 let invitation = Invitation::from_link(&link)?;
                 json(&enrol(self.open()?, &invitation, &device_name, None, transport).await?)
@@ -208,15 +208,20 @@ async fn enrol(
 /// A call on an open store that needs no network.
 fn ask(client: &mut Client, call: Call) -> Answer {
     match call {
-        Call::SetAnswer { check, key, said } => {
-            let (input, because) = read(&said)?;
-            client.set_answer(check_id(&check)?, &key, &input, &because)?;
+        Call::AnswerQuestion { check, question, member, element, said } => {
+            let asked = Asked { question: &question, member: member.as_deref(), element: element.as_deref() };
+            answer_question(client, check_id(&check)?, &asked, said.as_ref())
+        }
+        Call::AcceptLast { check, question, member } => {
+            let asked = Asked { question: &question, member: member.as_deref(), element: None };
+            client.accept_last(check_id(&check)?, &asked)?;
             done()
         }
-        Call::ClearAnswer { check, key } => {
-            client.clear_answer(check_id(&check)?, &key)?;
+        Call::ConfirmFinding { check, key, reason } => {
+            client.confirm_finding(check_id(&check)?, &key, &reason)?;
             done()
         }
+        Call::ZeroRest { check, page, short } => json(&client.zero_rest(check_id(&check)?, &page, short)?),
         Call::StartCheck { household, check_type } => {
             json(&client.start_check(household_id(&household)?, &check_type)?)
         }
@@ -246,6 +251,17 @@ fn ask(client: &mut Client, call: Call) -> Answer {
     }
 }
 
+fn answer_question(client: &mut Client, check: CheckId, asked: &Asked<'_>, said: Option<&Said>) -> Answer {
+    match said {
+        None => client.clear_question(check, asked)?,
+        Some(said) => {
+            let (input, because) = read(said)?;
+            client.answer_question(check, asked, &input, &because)?;
+        }
+    }
+    done()
+}
+
 /// A call that reads.
 fn look(client: &Client, call: Call) -> Answer {
     match call {
@@ -262,7 +278,11 @@ fn look(client: &Client, call: Call) -> Answer {
             json(&events.iter().filter_map(|one| answer::event(document.kind, one)).collect::<Vec<_>>())
         }
         Call::Check { check } => json(&answer::CheckPage::from(client.check(check_id(&check)?)?)),
-        Call::Draft { check } => json(&answer::DraftPage::from(client.draft(check_id(&check)?)?)),
+        Call::CheckForm { check, short } => json(&answer::form_page(client, check_id(&check)?, short)?),
+        Call::Findings { check } => json(&answer::leads(client, check_id(&check)?)?),
+        Call::NotApplicable { check, result } => {
+            json(&answer::not_applicable(client, check_id(&check)?, &result)?)
+        }
         Call::Drafts => lines::<_, answer::CheckLine>(client.drafts()?),
         Call::Conflicts { village } => lines::<_, answer::Conflict>(client.conflicts(village_id(&village)?)?),
         Call::Reveal { document, key } => json(&client.reveal(document_id(&document)?, &key)?),

@@ -9,7 +9,6 @@ pub mod answer;
 pub mod browser;
 pub mod call;
 mod device;
-pub mod form;
 pub mod names;
 mod problem;
 pub mod tries;

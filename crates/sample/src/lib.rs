@@ -11,6 +11,7 @@ mod certificate;
 mod date;
 mod household;
 mod kinship;
+mod leads;
 mod living;
 mod member;
 mod name;
@@ -27,6 +28,7 @@ pub use household::{
     Code, SampleHousehold, SampleHousing, SampleIncome, SampleMember, SampleMonitor, SampleVillage,
     SampleWater, SampleWork, Sex,
 };
+pub use leads::{Leads, leads};
 pub use note::{NOTES, NUMBERED_NOTES, distinct_note, numbered_note};
 pub use parameters::{
     HouseholdShares, HousingShares, IncomeShares, MedicalShares, MemberShares, Parameters, RiskShares,

@@ -1,6 +1,6 @@
 //! `cargo xtask app`: the phone app, built into `client-core/app/dist`; with `--test`, driven in a real Chromium.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{anyhow, bail};
@@ -22,21 +22,30 @@ pub(crate) struct App {
 
 /// Builds the app, and tests it if that was asked for.
 pub(crate) fn build(asked: &App) -> anyhow::Result<()> {
-    if !exists("npm") {
-        return missing(asked, "npm: install Node.js 20.19 or later".to_owned());
-    }
-    let command = match cargo_for_browser("rustc")? {
-        Ok(command) => command,
-        Err(missing_compiler) => return missing(asked, missing_compiler),
-    };
     if asked.test && chromium()?.is_none() {
         return missing(asked, "chromium: on Debian, apt-get install chromium".to_owned());
     }
-    module(command, asked.quick)?;
+    match make(asked.quick)? {
+        Ok(folder) => println!("the app is in {}", folder.display()),
+        Err(what) => return missing(asked, what),
+    }
+    if asked.test { test() } else { Ok(()) }
+}
+
+/// Builds the app and answers the folder of its pages; the inner error says what is missing for it.
+pub(crate) fn make(quick: bool) -> anyhow::Result<Result<PathBuf, String>> {
+    if !exists("npm") {
+        return Ok(Err("npm: install Node.js 20.19 or later".to_owned()));
+    }
+    let command = match cargo_for_browser("rustc")? {
+        Ok(command) => command,
+        Err(missing_compiler) => return Ok(Err(missing_compiler)),
+    };
+    let module = module(command, &["--package", "ruhu-web", "--lib"], quick)?;
+    write_bindings(&module.join("ruhu_web.wasm"), &folder().join("core"))?;
     run(&mut npm(&["ci"]))?;
     run(&mut npm(&["run", "build"]))?;
-    println!("the app is in {}", folder().join("dist").display());
-    if asked.test { test() } else { Ok(()) }
+    Ok(Ok(folder().join("dist")))
 }
 
 /// A test passes over what cannot be had, and says so; a build fails.
@@ -48,25 +57,20 @@ fn missing(asked: &App, what: String) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The core as a module, with the JavaScript that loads it.
-fn module(mut command: Command, quick: bool) -> anyhow::Result<()> {
-    command.args([
-        "--package",
-        "ruhu-web",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--profile",
-        "web",
-        "--locked",
-    ]);
+/// Compiles a library or an example as a module; answers the folder that modules lie in.
+pub(crate) fn module(mut command: Command, what: &[&str], quick: bool) -> anyhow::Result<PathBuf> {
+    command.args(what).args(["--crate-type", "cdylib", "--profile", "web", "--locked"]);
     if quick {
         command.args(["--config", "profile.web.lto=false", "--config", "profile.web.codegen-units=16"]);
     }
     run(&mut command)?;
-    let module = target_folder().join(TARGET).join("web/ruhu_web.wasm");
+    Ok(target_folder().join(TARGET).join("web"))
+}
+
+/// Writes a module into a folder, with the JavaScript that loads it.
+pub(crate) fn write_bindings(module: &Path, folder: &Path) -> anyhow::Result<()> {
     let mut bindings = cargo(&["run", "--quiet", "--locked", "--package", "ruhu-bindings", "--"]);
-    run(bindings.arg(module).arg(folder().join("core")))
+    run(bindings.arg(module).arg(folder))
 }
 
 fn folder() -> PathBuf {

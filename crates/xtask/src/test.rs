@@ -40,6 +40,10 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
         },
         Part { name: "documentation", command: docs },
         Part { name: "the browser's core", command: itself(&["wasm"])? },
+        Part {
+            name: "findings in the browser",
+            command: itself(&["findings", "--households", "1000", "--browser", "--quick"])?,
+        },
         Part { name: "the phone app", command: itself(&["app", "--test", "--quick"])? },
     ];
     if exists("cargo-deny") {

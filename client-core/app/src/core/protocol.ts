@@ -6,12 +6,13 @@ import type {
   CheckPage,
   Conflict,
   DeviceLine,
-  DraftPage,
+  DraftLine,
   Enrolment,
   Event,
-  Form,
+  FormPage,
   HouseholdLine,
   HouseholdPage,
+  LeadLine,
   Problem,
   Progress,
   RefusedLine,
@@ -32,18 +33,21 @@ export interface Answers {
   change_passphrase: null
   enrol_by_link: Enrolment
   enrol_by_code: Enrolment
-  form: Form
   villages: VillageLine[]
   groups: [string, number][]
   households: HouseholdLine[]
   household: HouseholdPage
   history: Event[]
   check: CheckPage
-  draft: DraftPage
+  check_form: FormPage
+  answer_question: null
+  accept_last: null
+  confirm_finding: null
+  zero_rest: number
+  findings: LeadLine[]
+  not_applicable: DraftLine[]
   drafts: CheckLine[]
   start_check: string
-  set_answer: null
-  clear_answer: null
   withdraw_check: null
   submit: null
   edit_household: null

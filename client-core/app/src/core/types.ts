@@ -1,6 +1,6 @@
 // Written from the Rust types of client-core/web; UPDATE_EXPECT=1 writes it anew.
 
-export type Text = { 
+export type Label = { 
 /**
  * Simplified Chinese.
  */
@@ -216,7 +216,7 @@ name: string,
 /**
  * The relation to the head.
  */
-relation: Text | null, 
+relation: Label | null, 
 /**
  * Whether it is the head.
  */
@@ -232,7 +232,7 @@ phone: string | null,
 /**
  * The labour ability.
  */
-labour: Text | null, };
+labour: Label | null, };
 export type Attribution = { 
 /**
  * The change that wrote it.
@@ -241,7 +241,7 @@ change: string,
 /**
  * The value as people read it; a private one's mask.
  */
-text: Text, 
+text: Label, 
 /**
  * The author's device by its label.
  */
@@ -266,7 +266,7 @@ key: string,
 /**
  * Its label.
  */
-label: Text, 
+label: Label, 
 /**
  * The member whose field it is.
  */
@@ -329,9 +329,9 @@ started_ms: number,
  */
 ended_ms: number | null, 
 /**
- * The code of its result; empty before it is submitted.
+ * What came of the visit; nothing before it is submitted.
  */
-result: string, 
+result: Label | null, 
 /**
  * Where it stands; nothing for another device's.
  */
@@ -353,7 +353,7 @@ key: string,
 /**
  * Its label.
  */
-label: Text, 
+label: Label, 
 /**
  * The stored value.
  */
@@ -361,7 +361,7 @@ value: Scalar,
 /**
  * The value as people read it.
  */
-text: Text, 
+text: Label, 
 /**
  * The code of where it comes from, when something was said.
  */
@@ -370,15 +370,6 @@ source: string | null,
  * Why it was written.
  */
 reason: string, };
-export type DraftPage = { 
-/**
- * What lists show of it.
- */
-line: CheckLine, 
-/**
- * The answers so far.
- */
-answers: Array<DraftLine>, };
 export type Conflict = { 
 /**
  * The document, `<kind>/<id>`.
@@ -395,7 +386,7 @@ key: string,
 /**
  * The field's label.
  */
-label: Text, 
+label: Label, 
 /**
  * Whether a named person is asked.
  */
@@ -461,15 +452,15 @@ key: string,
 /**
  * Its label.
  */
-label: Text, 
+label: Label, 
 /**
  * The value as people read it.
  */
-new: Text, 
+new: Label, 
 /**
  * The values whose place it took.
  */
-old: Array<Text>, 
+old: Array<Label>, 
 /**
  * The author's device.
  */
@@ -498,83 +489,339 @@ settles: boolean,
  * Whether the claimed time is outside the proved window.
  */
 outside_window: boolean, };
-export type Choice = { 
+export type Val = boolean | number | string | null | Val[];
+export type Source = "document" | "observed" | "correction" | "self_report" | "match_import" | "carried_forward";
+export type Unit = "fen" | "fen_per_year" | "hundredth_mu" | "hundredth_square_metre" | "tenth_kilometre" | "metres" | "litres" | "milliseconds" | "seconds" | "minutes" | "days" | "months" | "year" | "people" | "times";
+export type QuestionType = "one" | "many" | "int" | "decimal" | "text" | "date" | "month" | "bool" | "member" | "photo" | "signature" | "position" | "calculated" | "note";
+export type Severity = "block" | "confirm";
+export type Offered = { 
 /**
- * The code.
+ * The value.
  */
 code: string, 
 /**
- * Its label.
+ * What people read.
  */
-label: Text, };
-export type Kind = { "type": "text", 
+label: Label, };
+export type Last = { 
 /**
- * How many.
+ * The answer.
  */
-max: number, } | { "type": "int", 
+value: Val, 
 /**
- * The least.
+ * The day of that check; `None` for what stands in the register.
  */
-min: number, 
+on: string | null, };
+export type Item = { 
 /**
- * The greatest.
+ * Its name in the form.
  */
-max: number, } | { "type": "bool" } | { "type": "one", 
+question: string, 
 /**
- * These.
+ * Its number on paper.
  */
-choices: Array<Choice>, } | { "type": "many", 
+no: string | null, 
 /**
- * These.
+ * The key that its answer is kept under; of several, the one they begin with. `None` where no field
+ * takes it.
  */
-choices: Array<Choice>, } | { "type": "date" } | { "type": "month" };
-export type Question = { 
+key: string | null, 
 /**
- * The key without the member's id.
+ * The key of the register that takes the answer over.
  */
-path: string, 
+register_key: string | null, 
 /**
- * What is asked.
+ * What kind of answer it takes.
  */
-label: Text, 
+type: QuestionType, 
 /**
- * What is answered.
+ * The question.
  */
-kind: Kind, 
+label: Label, 
 /**
- * What its numbers count.
+ * What helps to answer it.
  */
-unit: Text | null, 
+hint: Label | null, 
 /**
- * How many decimals people write.
+ * The choices offered now. Of [`QuestionType::Many`] each is a key of its own, `<key>/<code>`.
  */
-decimals: number, };
-export type Section = { 
+choices: Array<Offered>, 
 /**
- * The part of the key after `answer/`.
+ * Up to how many answers; each under a key of its own, `<key>/1` and on. 0 for one.
  */
-name: string, 
+several: number, 
 /**
- * Whether its questions are asked of each member.
+ * What its number counts.
  */
-per_member: boolean, 
+unit: Unit | null, 
 /**
- * Its questions, in the order of the field table.
+ * Decimals that people write.
  */
-questions: Array<Question>, };
-export type Form = { 
+decimals: number, 
 /**
- * The questions, by section.
+ * Whether the answer is private: kept sealed.
  */
-sections: Array<Section>, 
+private: boolean, 
 /**
- * How a visit can end.
+ * Part of the short form (★).
  */
-results: Array<Choice>, 
+short: boolean, 
 /**
- * Why a visit is made.
+ * Whether it needs an answer.
  */
-check_types: Array<Choice>, };
+required: boolean, 
+/**
+ * Whether it has one.
+ */
+answered: boolean, 
+/**
+ * The answer as it is kept; null where there is none.
+ */
+value: Val, 
+/**
+ * Refused, unknown or not applicable, instead of a value.
+ */
+state: string | null, 
+/**
+ * The reason that was given.
+ */
+reason: string | null, 
+/**
+ * The last answer, to be offered.
+ */
+last: Last | null, 
+/**
+ * Where the answer comes from unless the surveyor says otherwise.
+ */
+source: Source, };
+export type Page = { 
+/**
+ * Its name: section, group, and the member: `members/health@<member>`.
+ */
+id: string, 
+/**
+ * The section's key.
+ */
+section: string, 
+/**
+ * The section's number on paper.
+ */
+no: string | null, 
+/**
+ * The section's title.
+ */
+section_title: Label, 
+/**
+ * The group's title, or the section's.
+ */
+title: Label, 
+/**
+ * Whose screen it is, in a section of members: the member's id.
+ */
+member: string | null, 
+/**
+ * The member's name, where it is known here.
+ */
+member_name: string | null, 
+/**
+ * The questions.
+ */
+items: Array<Item>, 
+/**
+ * How many of them take an answer and have one.
+ */
+answered: number, 
+/**
+ * How many need one and have none.
+ */
+missing: number, };
+export type FormProgress = { 
+/**
+ * Questions that are asked now.
+ */
+asked: number, 
+/**
+ * Of these, those that have an answer.
+ */
+answered: number, 
+/**
+ * Questions that need an answer and have none.
+ */
+missing: number, 
+/**
+ * Screens with something to ask.
+ */
+pages: number, 
+/**
+ * Screens on which nothing is missing and something is answered.
+ */
+pages_done: number, };
+export type Finding = { 
+/**
+ * The validation's name; `required` for a missing answer.
+ */
+id: string, 
+/**
+ * What follows.
+ */
+severity: Severity, 
+/**
+ * The question.
+ */
+question: string, 
+/**
+ * Where a reason for it is kept: beside this key, at `<key>/reason`.
+ */
+key: string | null, 
+/**
+ * Whose it is.
+ */
+member: string | null, 
+/**
+ * The member's name, where it is known here.
+ */
+member_name: string | null, 
+/**
+ * What the surveyor is told.
+ */
+message: Label, 
+/**
+ * The reason that was given; a finding that needs one is settled by it.
+ */
+reason: string | null, };
+export type View = { 
+/**
+ * Id and version of the form.
+ */
+form: string, 
+/**
+ * The title.
+ */
+title: Label, 
+/**
+ * Whether only the short form is asked.
+ */
+short: boolean, 
+/**
+ * The screens that have something to ask, in order.
+ */
+pages: Array<Page>, 
+/**
+ * How far the visit is.
+ */
+progress: FormProgress, 
+/**
+ * What does not hold, and what has no answer.
+ */
+findings: Array<Finding>, 
+/**
+ * Whether it can be submitted: nothing blocks, and each finding that needs a reason has one.
+ */
+ready: boolean, 
+/**
+ * The keys of answers to questions that no longer apply: they are submitted as not applicable.
+ */
+not_applicable: Array<string>, };
+export type QuestionChange = { 
+/**
+ * Its key.
+ */
+question: string, 
+/**
+ * Its label; of a changed one the new label.
+ */
+label: Label, 
+/**
+ * What differs: `label`, `type`, `choices`, `required`, `relevant`, `validations`, `field`, `place`, `other`.
+ */
+what: Array<string>, };
+export type Changes = { 
+/**
+ * Questions that are new.
+ */
+added: Array<QuestionChange>, 
+/**
+ * Questions that are no longer asked.
+ */
+removed: Array<QuestionChange>, 
+/**
+ * Questions that are asked otherwise.
+ */
+changed: Array<QuestionChange>, };
+export type Misfit = { 
+/**
+ * The key of the answer.
+ */
+key: string, 
+/**
+ * Why: `no_question` or `no_such_choice`.
+ */
+why: string, };
+export type FormUpdate = { 
+/**
+ * The version the draft was begun under; empty when that is not known.
+ */
+from: string, 
+/**
+ * What differs; `None` when this program no longer has the old version.
+ */
+changes: Changes | null, 
+/**
+ * Answers that the new version has no place for. They are kept, and submitted as they are.
+ */
+misfits: Array<Misfit>, };
+export type FormPage = { 
+/**
+ * What lists show of it.
+ */
+line: CheckLine, 
+/**
+ * The screens, what is missing, and what does not hold.
+ */
+view: View, 
+/**
+ * What an update of the form means for this draft.
+ */
+update: FormUpdate | null, 
+/**
+ * The answers that the new version has no place for.
+ */
+misfits: Array<DraftLine>, };
+export type RuleAnswer = "hit" | "clear" | "unknown";
+export type InputLine = { 
+/**
+ * The name of the member whose it is.
+ */
+member_name: string | null, 
+/**
+ * What was looked at.
+ */
+label: Label, 
+/**
+ * What stood there.
+ */
+text: Label, };
+export type LeadLine = { 
+/**
+ * The rule.
+ */
+rule: string, 
+/**
+ * What people read.
+ */
+title: Label, 
+/**
+ * Whether it hits.
+ */
+answer: RuleAnswer, 
+/**
+ * 1 very urgent to 3 ordinary.
+ */
+urgency: number, 
+/**
+ * What it looked at.
+ */
+inputs: Array<InputLine>, };
 export type What = { "typed": string } | { "stored": Scalar } | { "state": string };
 export type Said = { 
 /**
@@ -618,4 +865,4 @@ skip: number,
  * How many to give at most.
  */
 limit: number, };
-export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "form" } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "draft", check: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "set_answer", check: string, key: string, said: Said, } | { "call": "clear_answer", check: string, key: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };
+export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "check_form", check: string, short: boolean, } | { "call": "answer_question", check: string, question: string, member: string | null, element: string | null, said: Said | null, } | { "call": "accept_last", check: string, question: string, member: string | null, } | { "call": "confirm_finding", check: string, key: string, reason: string, } | { "call": "zero_rest", check: string, page: string, short: boolean, } | { "call": "findings", check: string, } | { "call": "not_applicable", check: string, result: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };

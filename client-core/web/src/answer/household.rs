@@ -2,13 +2,14 @@
 
 use ruhu_client_core as core;
 use ruhu_survey::change::{DocumentId, DocumentKind, Value};
-use ruhu_survey::code_list::Code;
+use ruhu_survey::code_list::{Code, code};
 use ruhu_survey::field_table::{self, FieldKey};
+use ruhu_survey::form::Label;
 use ruhu_survey::history::FieldEvent;
 use ruhu_survey::household::Member;
 use serde::Serialize;
 
-use super::{Scalar, Text, text_of};
+use super::{Scalar, same, text_of};
 
 /// A household in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,7 +100,7 @@ pub struct MemberLine {
     /// The full name.
     pub name: String,
     /// The relation to the head.
-    pub relation: Option<Text>,
+    pub relation: Option<Label>,
     /// Whether it is the head.
     pub head: bool,
     /// The certificate number's mask.
@@ -107,11 +108,11 @@ pub struct MemberLine {
     /// The phone's mask.
     pub phone: Option<String>,
     /// The labour ability.
-    pub labour: Option<Text>,
+    pub labour: Option<Label>,
 }
 
-fn text(code: &'static Code) -> Text {
-    Text { zh: code.zh.clone(), en: code.en.clone() }
+fn text(code: &'static Code) -> Label {
+    Label { zh: code.zh.clone(), en: code.en.clone() }
 }
 
 fn member(member: &Member, head: Option<&String>) -> MemberLine {
@@ -154,7 +155,7 @@ pub struct Attribution {
     /// The change that wrote it.
     pub change: String,
     /// The value as people read it; a private one's mask.
-    pub text: Text,
+    pub text: Label,
     /// The author's device by its label.
     pub device_name: String,
     /// The author's device.
@@ -178,13 +179,13 @@ fn written(kind: DocumentKind, key: &str, written: &core::Written) -> Attributio
 }
 
 /// The label of a key: the field's name, with the element that it stands for.
-fn label(found: Option<FieldKey<'_>>, key: &str) -> Text {
-    let Some(found) = found else { return Text::same(key) };
+fn label(found: Option<FieldKey<'_>>, key: &str) -> Label {
+    let Some(found) = found else { return same(key) };
     let (zh, en) = (&found.field.zh, &found.field.en);
-    let Some(element) = found.element else { return Text { zh: zh.clone(), en: en.clone() } };
+    let Some(element) = found.element else { return Label { zh: zh.clone(), en: en.clone() } };
     let code = found.field.codes().and_then(|list| list.get(element));
     let (element_zh, element_en) = code.map_or((element, element), |code| (&code.zh, &code.en));
-    Text { zh: format!("{zh} · {element_zh}"), en: format!("{en} · {element_en}") }
+    Label { zh: format!("{zh} · {element_zh}"), en: format!("{en} · {element_en}") }
 }
 
 /// One field with its shown value.
@@ -194,7 +195,7 @@ pub struct Field {
     /// The key.
     pub key: String,
     /// Its label.
-    pub label: Text,
+    pub label: Label,
     /// The member whose field it is.
     pub member: Option<String>,
     /// The stored value; nothing of a private one.
@@ -215,7 +216,7 @@ fn field(kind: DocumentKind, view: core::FieldView) -> Field {
     let found = field_table::field(kind, &view.key);
     let mut written = written(kind, &view.key, &view.written);
     if view.private {
-        written.text = Text::same(&view.text);
+        written.text = same(&view.text);
     }
     Field {
         label: label(found, &view.key),
@@ -250,8 +251,8 @@ pub struct CheckLine {
     pub started_ms: i64,
     /// When it was submitted or withdrawn.
     pub ended_ms: Option<i64>,
-    /// The code of its result; empty before it is submitted.
-    pub result: String,
+    /// What came of the visit; nothing before it is submitted.
+    pub result: Option<Label>,
     /// Where it stands; nothing for another device's.
     pub send: Option<Standpoint>,
 }
@@ -272,7 +273,7 @@ impl From<core::ListedCheck> for CheckLine {
             own: check.own,
             started_ms: check.started_ms,
             ended_ms: check.ended_ms,
-            result: check.result,
+            result: code("visit_result", &check.result).map(text),
             send: check.send_state.map(Standpoint::from),
         }
     }
@@ -302,31 +303,15 @@ pub struct DraftLine {
     /// The key.
     pub key: String,
     /// Its label.
-    pub label: Text,
+    pub label: Label,
     /// The stored value.
     pub value: Scalar,
     /// The value as people read it.
-    pub text: Text,
+    pub text: Label,
     /// The code of where it comes from, when something was said.
     pub source: Option<String>,
     /// Why it was written.
     pub reason: String,
-}
-
-/// A draft with its answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct DraftPage {
-    /// What lists show of it.
-    pub line: CheckLine,
-    /// The answers so far.
-    pub answers: Vec<DraftLine>,
-}
-
-impl From<core::Draft> for DraftPage {
-    fn from(draft: core::Draft) -> Self {
-        Self { line: draft.line.into(), answers: draft.answers.into_iter().map(DraftLine::from).collect() }
-    }
 }
 
 impl From<core::DraftAnswer> for DraftLine {
@@ -354,7 +339,7 @@ pub struct Conflict {
     /// The field's key.
     pub key: String,
     /// The field's label.
-    pub label: Text,
+    pub label: Label,
     /// Whether a named person is asked.
     pub asks: bool,
     /// The values; the first is shown until somebody decides.
@@ -388,11 +373,11 @@ pub struct Event {
     /// The key.
     pub key: String,
     /// Its label.
-    pub label: Text,
+    pub label: Label,
     /// The value as people read it.
-    pub new: Text,
+    pub new: Label,
     /// The values whose place it took.
-    pub old: Vec<Text>,
+    pub old: Vec<Label>,
     /// The author's device.
     pub device: String,
     /// The author's clock, a claim.

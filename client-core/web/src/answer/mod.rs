@@ -1,12 +1,14 @@
 //! What the core answers: plain data for a page. Times are milliseconds since 1970 by the clock that is
 //! named beside them; private values are masked.
 
+mod form;
 mod household;
 mod state;
 
+pub use form::{FormPage, InputLine, LeadLine};
 pub use household::{
-    Attribution, CheckLine, CheckPage, Conflict, DraftLine, DraftPage, Event, Field, HouseholdLine,
-    HouseholdPage, MemberLine, Standpoint,
+    Attribution, CheckLine, CheckPage, Conflict, DraftLine, Event, Field, HouseholdLine, HouseholdPage,
+    MemberLine, Standpoint,
 };
 pub use state::{
     DeviceLine, DeviceState, Enrolment, LastSync, Progress, RefusedLine, Standing, Status, SyncResult,
@@ -15,26 +17,16 @@ pub use state::{
 
 use ruhu_survey::change::Value;
 use ruhu_survey::field_table::{AnswerState, Field as TableField, format_value};
+use ruhu_survey::form::Label;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use form::{form_page, leads, not_applicable};
 pub(crate) use household::{event, page};
 pub(crate) use state::link_failure;
 
-/// A text in both languages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Text {
-    /// Simplified Chinese.
-    pub zh: String,
-    /// English.
-    pub en: String,
-}
-
-impl Text {
-    /// A text that reads alike in both.
-    pub(crate) fn same(text: &str) -> Self {
-        Self { zh: text.to_owned(), en: text.to_owned() }
-    }
+/// A text that reads alike in both languages.
+fn same(text: &str) -> Label {
+    Label::new(text, text)
 }
 
 /// A stored value. Numbers of the field tables are far below 2⁵³, so JavaScript holds them exactly.
@@ -75,8 +67,8 @@ impl Scalar {
 }
 
 /// A value as people read it in both languages.
-pub(crate) fn text_of(field: Option<&TableField>, value: &Value) -> Text {
-    let Some(field) = field else { return Text::same("…") };
+pub(crate) fn text_of(field: Option<&TableField>, value: &Value) -> Label {
+    let Some(field) = field else { return same("…") };
     let zh = format_value(field, value);
     let en = match value {
         Value::Null => "(withdrawn)".to_owned(),
@@ -93,5 +85,5 @@ pub(crate) fn text_of(field: Option<&TableField>, value: &Value) -> Text {
         },
         Value::Int(_) | Value::Bytes(_) => zh.clone(),
     };
-    Text { zh, en }
+    Label { zh, en }
 }

@@ -9,6 +9,8 @@ use crate::field_table::AnswerState;
 
 /// A value of an expression.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "ts", ts(type = "boolean | number | string | null | Val[]"))]
 pub enum Val {
     /// Not known: not asked, not answered, or the household does not say.
     Unknown,

@@ -144,6 +144,7 @@ pub enum Type {
 
 /// What a number counts. Money is whole fen, area hundredths, road length tenths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variants are the units")]
@@ -166,6 +167,47 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Every unit.
+    pub const ALL: [Self; 15] = [
+        Self::Fen,
+        Self::FenPerYear,
+        Self::HundredthMu,
+        Self::HundredthSquareMetre,
+        Self::TenthKilometre,
+        Self::Metres,
+        Self::Litres,
+        Self::Milliseconds,
+        Self::Seconds,
+        Self::Minutes,
+        Self::Days,
+        Self::Months,
+        Self::Year,
+        Self::People,
+        Self::Times,
+    ];
+
+    /// The name in field tables and forms, which `unit_<code>` in the message table says to people.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Fen => "fen",
+            Self::FenPerYear => "fen_per_year",
+            Self::HundredthMu => "hundredth_mu",
+            Self::HundredthSquareMetre => "hundredth_square_metre",
+            Self::TenthKilometre => "tenth_kilometre",
+            Self::Metres => "metres",
+            Self::Litres => "litres",
+            Self::Milliseconds => "milliseconds",
+            Self::Seconds => "seconds",
+            Self::Minutes => "minutes",
+            Self::Days => "days",
+            Self::Months => "months",
+            Self::Year => "year",
+            Self::People => "people",
+            Self::Times => "times",
+        }
+    }
+
     /// How many decimals people write: 2 for fen, which people see as yuan.
     #[must_use]
     pub const fn decimals(self) -> u32 {
@@ -422,6 +464,7 @@ impl AnswerState {
 /// | 5 | match_import | another office's register: right about its own business, often late |
 /// | 6 | carried_forward | nobody asked; it is the value of an earlier check |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {

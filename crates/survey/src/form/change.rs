@@ -14,6 +14,7 @@ use crate::field_table::{AnswerState, FieldKey, field};
 
 /// What differs between two versions of a form, by question.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Changes {
     /// Questions that are new.
     pub added: Vec<QuestionChange>,
@@ -25,6 +26,7 @@ pub struct Changes {
 
 /// A question that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct QuestionChange {
     /// Its key.
     pub question: String,
@@ -36,6 +38,7 @@ pub struct QuestionChange {
 
 /// An answer of a draft that the form has no place for. It is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Misfit {
     /// The key of the answer.
     pub key: String,

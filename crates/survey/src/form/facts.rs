@@ -69,6 +69,11 @@ impl Facts {
     /// The members who are of the household on the day of the visit, in list order.
     #[must_use]
     pub fn members(&self) -> Vec<String> {
+        self.listed().into_iter().filter(|member| !self.leaves(member)).collect()
+    }
+
+    /// The members who were of the household until this visit, those who leave by it among them, in list order.
+    pub(super) fn listed(&self) -> Vec<String> {
         let ids: BTreeSet<&str> = self
             .register
             .range("member/".to_owned()..)
@@ -76,19 +81,18 @@ impl Facts {
             .filter_map(|rest| rest.split_once('/'))
             .map(|(id, _)| id)
             .collect();
-        let mut members: Vec<String> =
-            ids.into_iter().filter(|id| self.stays(id)).map(str::to_owned).collect();
+        let left = |id: &str| self.stands(&format!("member/{id}/left_on")).is_known();
+        let mut members: Vec<String> = ids.into_iter().filter(|id| !left(id)).map(str::to_owned).collect();
         let sort = |id: &String| self.stands(&format!("member/{id}/sort")).int().unwrap_or_default();
         let head = self.stands("head_member_id");
         members.sort_by_key(|id| (sort(id), head != Val::text(id.as_str()), id.clone()));
         members
     }
 
-    fn stays(&self, member: &str) -> bool {
-        let left = self.stands(&format!("member/{member}/left_on")).is_known();
+    /// Whether a member leaves the household by what this visit says.
+    fn leaves(&self, member: &str) -> bool {
         let change = self.read(&format!("answer/member/change/{member}"));
-        let leaves = matches!(&change, Val::Text(change) if LEAVING.contains(&change.as_str()));
-        !left && !leaves
+        matches!(&change, Val::Text(change) if LEAVING.contains(&change.as_str()))
     }
 
     /// What was answered at a key; unknown where nothing was.

@@ -32,6 +32,7 @@ pub struct Form {
 
 /// A text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Label {
@@ -139,6 +140,10 @@ pub struct Question {
     /// When it is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relevant: Option<String>,
+    /// Asked of a member who leaves the household by this visit, too; whether and why somebody leaves must stay
+    /// on the screen.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub of_leaving: bool,
     /// Offer the last value; accepting it says `carried_forward`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub prefill: bool,
@@ -158,6 +163,7 @@ pub struct Question {
 
 /// What kind of answer a question takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionType {
@@ -246,6 +252,7 @@ pub struct Validation {
 
 /// What follows when something does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {

@@ -15,7 +15,10 @@ use crate::field_table::{Field, field_by_path};
 pub struct Sight<'a> {
     pub(super) form: &'a LoadedForm,
     pub(super) facts: &'a Facts,
-    pub(super) members: Vec<String>,
+    /// The members of today.
+    members: Vec<String>,
+    /// The members of until today: with those who leave by this visit.
+    pub(super) listed: Vec<String>,
     asked: BTreeMap<(usize, Option<String>), Asked>,
 }
 
@@ -33,7 +36,8 @@ impl<'a> Sight<'a> {
     /// Works out what applies.
     #[must_use]
     pub fn new(form: &'a LoadedForm, facts: &'a Facts) -> Self {
-        let mut sight = Self { form, facts, members: facts.members(), asked: BTreeMap::new() };
+        let (members, listed) = (facts.members(), facts.listed());
+        let mut sight = Self { form, facts, members, listed, asked: BTreeMap::new() };
         for at in form.order() {
             let Some(place) = form.places().get(*at) else { continue };
             for member in sight.members_of(place) {
@@ -61,9 +65,9 @@ impl<'a> Sight<'a> {
         self.member_value(member, name)
     }
 
-    /// Of whom a question is asked: of each member, or of the household.
+    /// Of whom a question may be asked: of each member, or of the household.
     pub(super) fn members_of(&self, place: &Place) -> Vec<Option<String>> {
-        if place.each_member { self.members.iter().cloned().map(Some).collect() } else { vec![None] }
+        if place.each_member { self.listed.iter().cloned().map(Some).collect() } else { vec![None] }
     }
 
     pub(super) fn asked(&self, at: usize, member: Option<&str>) -> Asked {
@@ -75,6 +79,10 @@ impl<'a> Sight<'a> {
     }
 
     fn work_out(&self, place: &Place, member: Option<&str>) -> Asked {
+        let leaves = member.is_some_and(|member| !self.members.iter().any(|one| one == member));
+        if leaves && !place.question.of_leaving {
+            return Asked::No;
+        }
         let mut asked = Asked::Yes;
         for condition in &place.relevant {
             let found = self.evaluate(condition, member);

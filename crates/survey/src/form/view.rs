@@ -17,6 +17,7 @@ const RESULT: &str = "visit_result";
 
 /// A form as it is to be shown now. A front end draws it and asks again after each answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct View {
     /// Id and version of the form.
     pub form: String,
@@ -38,6 +39,7 @@ pub struct View {
 
 /// One screen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Page {
     /// Its name: section, group, and the member: `members/health@<member>`.
     pub id: String,
@@ -63,6 +65,7 @@ pub struct Page {
 
 /// A question on a screen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Item {
     /// Its name in the form.
     pub question: String,
@@ -110,6 +113,7 @@ pub struct Item {
 
 /// A choice that is offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Offered {
     /// The value.
     pub code: String,
@@ -119,6 +123,7 @@ pub struct Offered {
 
 /// The answer of the last check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Last {
     /// The answer.
     pub value: Val,
@@ -128,6 +133,8 @@ pub struct Last {
 
 /// How far a visit is. Counted in questions that are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "ts", ts(rename = "FormProgress"))]
 pub struct Progress {
     /// Questions that are asked now.
     pub asked: usize,
@@ -143,6 +150,7 @@ pub struct Progress {
 
 /// Something that does not hold, or a missing answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Finding {
     /// The validation's name; `required` for a missing answer.
     pub id: String,
@@ -200,7 +208,7 @@ fn pages(sight: &Sight<'_>) -> Vec<Page> {
     let mut pages = Vec::new();
     for (number, section) in sight.form.form().sections.iter().enumerate() {
         let members: Vec<Option<&str>> = match section.each_member {
-            true => sight.members.iter().map(|member| Some(member.as_str())).collect(),
+            true => sight.listed.iter().map(|member| Some(member.as_str())).collect(),
             false => vec![None],
         };
         for member in members {
@@ -415,7 +423,7 @@ fn broken(sight: &Sight<'_>, validation: &Compiled) -> Vec<Finding> {
     let found = |member: Option<&str>| {
         finding(sight, &validation.id, validation.severity, place, member, &validation.message)
     };
-    let members = || sight.members.iter().map(|member| Some(member.as_str())).filter(|member| asked(*member));
+    let members = || sight.listed.iter().map(|member| Some(member.as_str())).filter(|member| asked(*member));
     if validation.each_member {
         return members().filter(|member| fails(*member)).map(found).collect();
     }

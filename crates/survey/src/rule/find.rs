@@ -46,6 +46,7 @@ pub struct RuleFinding {
 
 /// The answer of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum RuleAnswer {
     /// The condition holds: a lead.

@@ -8,6 +8,7 @@
 mod find;
 mod format;
 mod load;
+mod words;
 
 use std::cmp::Reverse;
 use std::sync::LazyLock;
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 pub use find::{Findings, RuleAnswer, RuleFinding, find, find_pinned, formulas, rules_of};
 pub use format::{Formula, Limit, Rule, Ruleset};
 pub use load::{InvalidRules, LoadedRules, RulesReason, load_rules};
+pub use words::{Spoken, in_words};
 
 use crate::form::{FIRST, newest};
 

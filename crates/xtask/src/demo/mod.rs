@@ -13,6 +13,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::Value;
 
+use crate::app;
 use crate::command::{cargo, output, root, run};
 use device::Device;
 use server::Server;
@@ -26,22 +27,27 @@ pub(crate) struct Demo {
     /// How many households the village has
     #[arg(long, default_value_t = 80)]
     households: u32,
+    /// Does not build the phone app
+    #[arg(long)]
+    without_app: bool,
 }
 
-/// The two programs, built.
+/// The two programs, built, and the pages of the phone app where they could be.
 pub(crate) struct Programs {
     pub(crate) server: PathBuf,
     pub(crate) device: PathBuf,
+    pub(crate) app: Option<PathBuf>,
 }
 
 /// Runs the demonstration.
 pub(crate) fn show(demo: &Demo) -> anyhow::Result<()> {
-    let programs = build()?;
+    let programs = build(!demo.without_app)?;
     let folder = fresh_folder()?;
     say("1", "建立服务器，导入慈利县区划和名册", "a server, the regions of Cili county, a roster");
     let village = write_village(&folder, demo.households)?;
     let mut server = Server::set_up(&programs, &folder, &village)?;
     server.start()?;
+    server.invite_phone("陈小燕", &village)?;
     say("2", "三台设备凭一次性邀请绑定并首次同步", "three devices enrol and sync for the first time");
     let mut devices = Vec::new();
     let people = [
@@ -123,11 +129,26 @@ fn check_agreement(first: &Device, second: &Device, third: &Device, household: &
     first.print(&["show", household])
 }
 
-fn build() -> anyhow::Result<Programs> {
+fn build(with_app: bool) -> anyhow::Result<Programs> {
     println!("building ruhu and ruhu-server (the first time takes several minutes) …");
     run(&mut cargo(&["build", "--locked", "--package", "ruhu-cli", "--package", "ruhu-server"]))?;
     let target = target_folder()?.join("debug");
-    Ok(Programs { server: target.join("ruhu-server"), device: target.join("ruhu") })
+    let app = if with_app { build_app()? } else { None };
+    Ok(Programs { server: target.join("ruhu-server"), device: target.join("ruhu"), app })
+}
+
+/// The phone app's pages; the demonstration goes on without them where something to build them with is missing.
+fn build_app() -> anyhow::Result<Option<PathBuf>> {
+    println!("building the phone app …");
+    match app::make(true)? {
+        Ok(folder) => Ok(Some(folder)),
+        Err(missing) => {
+            println!(
+                "the demonstration goes on without the phone app, which cannot be built without {missing}"
+            );
+            Ok(None)
+        }
+    }
 }
 
 fn target_folder() -> anyhow::Result<PathBuf> {

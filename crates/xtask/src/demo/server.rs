@@ -9,13 +9,15 @@ use anyhow::{Context, ensure};
 
 use super::device::Device;
 use super::{Programs, typed};
-use crate::command::{output, root, run};
+use crate::command::{output, run};
 
 /// A server in a folder, running or not.
 pub(crate) struct Server {
     program: PathBuf,
     data: PathBuf,
     address: String,
+    /// The pages of the phone app, where it could be built.
+    app: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -23,8 +25,8 @@ impl Server {
     /// Sets up keys, regions and the roster of one village.
     pub(crate) fn set_up(programs: &Programs, folder: &Path, village: &str) -> anyhow::Result<Self> {
         let address = free_address()?;
-        let server =
-            Self { program: programs.server.clone(), data: folder.join("server"), address, child: None };
+        let (program, app) = (programs.server.clone(), programs.app.clone());
+        let server = Self { program, data: folder.join("server"), address, app, child: None };
         server.say(&["init", "--name", "慈利县演示"])?;
         let config = "allow_unissued_area = true\nmetrics_listen = \"off\"\n";
         std::fs::write(server.data.join("ruhu-server.toml"), config)?;
@@ -37,7 +39,7 @@ impl Server {
     /// Starts answering, and returns when it does.
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         let mut command = self.command(&["serve", "--listen", &self.address]);
-        if let Some(app) = built_app() {
+        if let Some(app) = &self.app {
             command.arg("--app-folder").arg(app);
         }
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.join("serve.log"))?;
@@ -64,12 +66,32 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// Makes an account and an invitation to `url`, and answers what was said: the code to scan and the link.
+    fn invitation(&self, name: &str, role: &str, village: &str, url: &str) -> anyhow::Result<String> {
+        output(&mut self.command(&["user", "add", name, "--role", role, "--region", village]))?;
+        output(&mut self.command(&["device", "invite", name, "--url", url]))
+    }
+
     /// Makes an account and an invitation to `url`, and answers the invitation's link.
     pub(crate) fn invite(&self, name: &str, role: &str, village: &str, url: &str) -> anyhow::Result<String> {
-        output(&mut self.command(&["user", "add", name, "--role", role, "--region", village]))?;
-        let said = output(&mut self.command(&["device", "invite", name, "--url", url]))?;
+        let said = self.invitation(name, role, village, url)?;
         let link = said.lines().map(str::trim).find(|line| line.starts_with("ruhu:enrol?"));
         link.map(ToOwned::to_owned).context("the invitation has no link")
+    }
+
+    /// Says where the phone app is and shows the code that enrols a phone in it.
+    pub(crate) fn invite_phone(&self, name: &str, village: &str) -> anyhow::Result<()> {
+        if self.app.is_none() {
+            return Ok(());
+        }
+        let url = self.url();
+        let port = self.address.rsplit(':').next().unwrap_or_default();
+        println!(
+            "打开 Open {url} in a browser, choose a passphrase, and scan or paste this; then sync once."
+        );
+        println!("一部接了数据线的安卓手机 An Android phone on a cable: adb reverse tcp:{port} tcp:{port}");
+        print!("{}", self.invitation(name, "work_team", village, &url)?);
+        Ok(())
     }
 
     /// Recomputes every signature, chain and the log.
@@ -84,11 +106,10 @@ impl Server {
         }
         let said = output(&mut self.command(&["user", "token", "王建平"]))?;
         let token = said.lines().next().unwrap_or_default().trim();
-        match built_app() {
-            Some(_) => println!("\nThe phone app is at http://{}", self.address),
-            None => println!("\nThe phone app is not built (cargo xtask app)."),
+        if self.app.is_some() {
+            println!("\nThe phone app is at {}; the code at the top enrols it.", self.url());
         }
-        println!("The server runs at http://{} until Ctrl-C. In another terminal:", self.address);
+        println!("\nThe server runs at http://{} until Ctrl-C. In another terminal:", self.address);
         println!("  curl -H 'Authorization: Bearer {token}' http://{}/v1/villages", self.address);
         println!("  {}", device.typed(&["list"]));
         println!("  {}", device.typed(&["conflicts"]));
@@ -118,12 +139,6 @@ impl Drop for Server {
             let _ = child.kill();
         }
     }
-}
-
-/// The folder of the phone app, where it was built.
-fn built_app() -> Option<PathBuf> {
-    let folder = root().join("client-core/app/dist");
-    folder.join("index.html").exists().then_some(folder)
 }
 
 /// A loopback address whose port nobody uses.

@@ -97,6 +97,18 @@ fn what_is_asked_of_a_member_follows_from_age_and_answers() {
 }
 
 #[test]
+fn whoever_leaves_by_this_visit_is_asked_why_and_when_and_nothing_else() {
+    let facts = with(completed(household()), &[(of("education/stage", CHILD), text("primary"))]);
+    let left = with(facts, &[(of("member/change", CHILD), text("moved_out"))]);
+    let of_child: Vec<String> = asked(&view(&left)).into_iter().filter(|name| name.ends_with("@c")).collect();
+    assert_eq!(of_child, ["member_change@c", "member_change_month@c"], "so that it can be mended");
+    assert!(view(&left).not_applicable.contains(&of("education/stage", CHILD)));
+    assert!(!left.members().contains(&CHILD.to_owned()), "and is no longer counted");
+    let back = with(left, &[(of("member/change", CHILD), text("none"))]);
+    assert!(asks(&back, "aid_received@c") && view(&back).not_applicable.is_empty());
+}
+
+#[test]
 fn somebody_of_unknown_age_is_rather_asked_too_much() {
     let mut facts = completed(household());
     facts.register.insert(format!("member/{CHILD}/cert_no"), Value::Bytes(vec![1, 2, 3]));
