@@ -273,7 +273,8 @@ export class Phone {
 
   /** Writes another name for the first member of the household that is shown. */
   async editName(text: string, reason: string): Promise<void> {
-    await this.get('edit-name').first().click()
+    await this.get('member').first().click()
+    await this.get('edit-name').click()
     await this.get('edit-text').fill(text)
     await this.get('edit-reason').fill(reason)
     await this.get('edit-save').click()

@@ -45,9 +45,10 @@ impl From<Error> for Problem {
     }
 }
 
-const fn code(error: &Error) -> &'static str {
+fn code(error: &Error) -> &'static str {
     match error {
         Error::PassphraseTooShort => "passphrase_too_short",
+        Error::PinTooShort => "pin_too_short",
         Error::WrongPassphrase => "wrong_passphrase",
         Error::StoreExists(_) => "store_exists",
         Error::StoreMissing(_) => "store_missing",
@@ -62,6 +63,7 @@ const fn code(error: &Error) -> &'static str {
         Error::AlreadyEnrolled => "already_enrolled",
         Error::InvalidLink(_) => "invalid_link",
         Error::OtherServer => "other_server",
+        Error::NotSubmitted(_) => "not_submitted",
         Error::NotADraft(_) => "not_a_draft",
         Error::NoAnswers(_) => "no_answers",
         Error::Blocked(_) => "blocked",
@@ -78,11 +80,13 @@ const fn code(error: &Error) -> &'static str {
     }
 }
 
-const fn input(error: &InputError) -> &'static str {
+fn input(error: &InputError) -> &'static str {
     match error {
         InputError::Number { .. } => "input_number",
         InputError::YesOrNo { .. } => "input_yes_or_no",
         InputError::Code { .. } | InputError::Misfit { misfit: Misfit::UnknownCode, .. } => "input_code",
+        InputError::Misfit { key, .. } if key.ends_with("/cert_no") => "input_certificate",
+        InputError::Misfit { key, .. } if key.ends_with("phone") => "input_phone",
         InputError::Misfit { .. } => "input_range",
         InputError::NoReason(_) => "reason_needed",
         InputError::NoKey(_) => "no_key",
