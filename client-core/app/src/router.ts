@@ -13,6 +13,7 @@ export const router = createRouter({
     { path: '/conflicts', component: () => import('./screens/ConflictsScreen.vue'), meta: { tab: 'conflicts' } },
     { path: '/sync', component: () => import('./screens/SyncScreen.vue'), meta: { tab: 'sync' } },
     { path: '/settings', component: () => import('./screens/SettingsScreen.vue'), meta: { tab: 'settings' } },
+    { path: '/enrol', component: () => import('./screens/EnrolScreen.vue'), props: { again: true } },
     { path: '/overview', component: () => import('./screens/OverviewScreen.vue') },
     { path: '/new-household', component: () => import('./screens/NewHouseholdScreen.vue') },
     { path: '/household/:id', component: () => import('./screens/HouseholdScreen.vue'), props: true },

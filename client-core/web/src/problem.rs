@@ -93,3 +93,56 @@ fn input(error: &InputError) -> &'static str {
         InputError::UnknownKey(_) | InputError::UnknownMember(_) => "input_unknown",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ruhu_survey::message::{Lang, say};
+
+    /// Where a page's problems come from; each text in quotes after one of these words is a code.
+    const SOURCES: [(&str, &[&str]); 6] = [
+        (include_str!("problem.rs"), &["=> \"", "Self::new(\""]),
+        (include_str!("device.rs"), &["Problem::new(\""]),
+        (include_str!("work.rs"), &["Problem::new(\""]),
+        (include_str!("browser/mod.rs"), &["Problem::new(\""]),
+        (
+            include_str!("answer/state.rs"),
+            &[
+                "Unreachable => \"",
+                "Cut => \"",
+                "Stalled => \"",
+                "Unclear => \"",
+                "Address(_) => \"",
+                "_ => \"",
+            ],
+        ),
+        (include_str!("../../app/src/core/worker.ts"), &["problem('"]),
+    ];
+
+    fn codes() -> BTreeSet<String> {
+        let mut codes = BTreeSet::new();
+        for (source, words) in SOURCES {
+            let source = source.split("#[cfg(test)]").next().unwrap();
+            for word in words {
+                let quoted = source.split(word).skip(1).filter_map(|rest| rest.split(['"', '\'']).next());
+                codes.extend(quoted.map(str::to_owned));
+            }
+        }
+        codes
+    }
+
+    #[test]
+    fn every_problem_is_said_to_people() {
+        let codes = codes();
+        for known in ["wrong_passphrase", "pins_used_up", "another_tab", "no_storage", "unclear"] {
+            assert!(codes.contains(known), "{known} is not found among {codes:?}");
+        }
+        let silent: Vec<_> = codes
+            .iter()
+            .map(|code| format!("app_error_{code}"))
+            .filter(|message| say(Lang::Zh, message, &[]) == *message)
+            .collect();
+        assert_eq!(silent, Vec::<String>::new());
+    }
+}
