@@ -50,6 +50,7 @@ export function when(ms: number | null): string {
 /** How long ago a moment was, in the unit that fits. */
 export function age(ms: number): string {
   const hours = Math.floor(Math.max(0, Date.now() - ms) / 3_600_000)
+  if (hours < 1) return say('app_just_now')
   return hours < 48 ? say('app_hours_ago', { count: hours }) : say('app_days_ago', { count: Math.floor(hours / 24) })
 }
 

@@ -113,7 +113,7 @@ test('the village on one screen: done and due, what waits, and who has not synce
   await other.go('/overview')
   await other.get('device').first().waitFor()
   const devices = await other.get('device').allInnerTexts()
-  expect(devices.find((one) => one.includes('手机1'))).toMatch(/最近收到 .*小时前/)
+  expect(devices.find((one) => one.includes('手机1'))).toMatch(/最近收到 .*刚刚/)
   expect(devices.find((one) => one.includes('手机2'))).toContain('还没发送 0 项')
   expect(Number(await other.get('done').innerText()) + Number(await other.get('due').innerText())).toBe(13)
   expect(await other.get('as-of').innerText()).toContain('今天')

@@ -62,7 +62,7 @@ test('three wrong PINs close the store, and the next wrong passphrase waits', as
   await phone.get('unlock-said').filter({ hasText: /等 \d+ 秒/ }).waitFor()
 })
 
-test('the backup is a sealed file that another device of the village can read', async () => {
+test('the backup is a sealed file that brings an unsent edit to another device of the village', async () => {
   const other = await world.enrolled('王建平', 'first_secretary', '手机2')
   await other.household(0)
   await other.editName('赵东疆', '户主自述')
@@ -70,7 +70,13 @@ test('the backup is a sealed file that another device of the village can read', 
   const [download] = await Promise.all([other.page.waitForEvent('download'), other.get('bundle').click()])
   await other.get('bundle-done').waitFor()
   expect(download.suggestedFilename()).toMatch(/^.+-\d{4}-\d\d-\d\d\.ruhu$/)
-  const file = readFileSync(await download.path())
+  const path = await download.path()
+  const file = readFileSync(path)
   expect(file.length).toBeGreaterThan(500)
   expect(file.includes(Buffer.from('赵东疆'))).toBe(false)
+  world.ruhu('tablet', ['enrol', world.invite('李国强', 'work_team')])
+  world.ruhu('tablet', ['sync'])
+  expect(world.ruhu('tablet', ['list'])).not.toContain('赵东疆')
+  world.ruhu('tablet', ['bundle', 'import', path])
+  expect(world.ruhu('tablet', ['list'])).toContain('赵东疆')
 })
