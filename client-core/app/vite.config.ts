@@ -10,7 +10,7 @@ import { VitePWA } from 'vite-plugin-pwa'
 
 const MESSAGES = fileURLToPath(new URL('../../schemas/messages.toml', import.meta.url))
 /** What of the table a page can say; the rest is for terminals. */
-const SAID_HERE = /^(app_|unit_|ruhu_state_|ruhu_rule_)/
+const SAID_HERE = /^(app_|name_|unit_|ruhu_state_|ruhu_rule_)/
 
 /** The words that programs say to people, from the one table of the project, as `virtual:messages`. */
 function messages(): Plugin {

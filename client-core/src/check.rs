@@ -7,7 +7,9 @@
 use ruhu_survey::change::{DocumentKind, Value};
 use ruhu_survey::check::{self, NewCheck, Told};
 use ruhu_survey::code_list::code;
-use ruhu_survey::field_table::{AnswerState, Field, FieldKey, InputError, Merge, Part, field, parse_text};
+use ruhu_survey::field_table::{
+    AnswerState, Field, FieldKey, InputError, Merge, Part, Source, field, parse_text,
+};
 use ruhu_survey::form::day_in_china;
 use ruhu_survey::household::{Because, Input, set_field};
 use ruhu_survey::id::{CheckId, HouseholdId};
@@ -72,6 +74,23 @@ impl Client {
             )?;
             Ok(id)
         })
+    }
+
+    /// Starts a check that takes the place of a submitted one, which stays as it was submitted and is named
+    /// by the new one (`supersedes`).
+    ///
+    /// # Errors
+    /// [`Error::UnknownCheck`], [`Error::NotSubmitted`], and those of [`Client::start_check`].
+    pub fn replace_check(&mut self, check: CheckId) -> Result<CheckId, Error> {
+        let line = self.check_line(check)?;
+        if line.state != CheckState::Submitted {
+            return Err(Error::NotSubmitted(check));
+        }
+        let id = self.start_check(line.household, &line.check_type)?;
+        let old = Input::Stored(Value::Text(check.to_string()));
+        let because = Because { source: Some(Source::Correction), reason: None };
+        self.set_answer(id, "supersedes", &old, &because)?;
+        Ok(id)
     }
 
     /// Keeps one answer of a draft, durably: `answer/<group>/<question>`, with the member's id at the end

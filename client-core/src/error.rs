@@ -12,6 +12,7 @@ use ruhu_survey::photo::PhotoError;
 use ruhu_survey::shown::SettleError;
 
 use crate::key_file::PASSPHRASE_CHARACTERS_MIN;
+use crate::pin::PIN_DIGITS_MIN;
 use crate::transport::TransportError;
 
 /// A call on [`crate::Client`] did not do what it was asked.
@@ -21,6 +22,9 @@ pub enum Error {
     /// Choose a longer passphrase.
     #[error("the passphrase is too short: at least {PASSPHRASE_CHARACTERS_MIN} characters are needed")]
     PassphraseTooShort,
+    /// Choose a longer PIN, of digits alone.
+    #[error("the PIN is too short or not of digits: at least {PIN_DIGITS_MIN} digits are needed")]
+    PinTooShort,
     /// Type the passphrase again.
     #[error("the passphrase is wrong")]
     WrongPassphrase,
@@ -148,6 +152,9 @@ pub enum Error {
     /// The check was submitted or withdrawn: write a correction instead.
     #[error("check {0} is not a draft any more")]
     NotADraft(CheckId),
+    /// Only a submitted check can be replaced: go on with the draft.
+    #[error("the check {0} was not submitted")]
+    NotSubmitted(CheckId),
     /// Give at least one answer before submitting.
     #[error("check {0} has no answers")]
     NoAnswers(CheckId),

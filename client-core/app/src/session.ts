@@ -8,10 +8,14 @@ import { recallPlace } from './place'
 import { settings } from './settings'
 import { say } from './words'
 
-export type Phase = 'starting' | 'new' | 'locked' | 'enrol' | 'ready'
+export type Phase = 'starting' | 'new' | 'locked' | 'paused' | 'enrol' | 'ready'
 
 interface Session {
   phase: Phase
+  /** Whether a PIN opens the screen again while the store is open. */
+  hasPin: boolean
+  /** Why the passphrase is asked for, where that needs a word. */
+  said: string
   /** For how long no passphrase is tried, milliseconds. */
   lockedMs: number
   status: Status | null
@@ -22,6 +26,8 @@ interface Session {
 
 export const session = reactive<Session>({
   phase: 'starting',
+  hasPin: false,
+  said: '',
   lockedMs: 0,
   status: null,
   villages: [],
@@ -35,8 +41,10 @@ export const village = computed(() => session.villages.find((one) => one.id === 
 export async function settle(): Promise<void> {
   const standing = await ask({ call: 'standing' })
   session.lockedMs = standing.locked_ms
+  if (standing.open) session.hasPin = standing.has_pin
   if (session.phase === 'starting') recallPlace(standing.place)
   if (!standing.there) session.phase = 'new'
+  else if (standing.paused) session.phase = 'paused'
   else if (!standing.open) session.phase = 'locked'
   else if (!standing.enrolled) session.phase = 'enrol'
   else {
@@ -65,10 +73,26 @@ export async function refresh(): Promise<void> {
   }
 }
 
-export async function lock(): Promise<void> {
-  await ask({ call: 'lock' })
+async function shut(call: 'lock' | 'pause'): Promise<void> {
+  await ask({ call })
   session.status = null
   await settle()
+}
+
+export const lock = (): Promise<void> => shut('lock')
+/** Shuts the screen; the PIN opens it again. */
+export const pause = (): Promise<void> => shut('pause')
+
+/** How long the app may be out of sight before the PIN is asked for, milliseconds. */
+const AWAY_MS = 2 * 60 * 1_000
+
+/** Shuts the screen when the person comes back after a while. */
+export function shutWhenAway(): void {
+  let left = 0
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) left = Date.now()
+    else if (session.phase === 'ready' && session.hasPin && Date.now() - left > AWAY_MS) void pause()
+  })
 }
 
 /** Which device wrote something: its label, or what is known of it when its certificate is not here. */
@@ -80,6 +104,6 @@ export function sayDevice({ device, device_name }: Pick<Attribution, 'device' | 
 /** How many things the server has not receipted. */
 export function unsentCount(status: Status | null): number {
   if (!status) return 0
-  const { changes, queued, sent } = status.unsent
-  return changes + queued + sent
+  const { changes, queued, sent, turned_away } = status.unsent
+  return changes + queued + sent + turned_away
 }

@@ -47,6 +47,13 @@ export function when(ms: number | null): string {
   return day === dayInChina(Date.now()) ? `${say('app_today')} ${time}` : `${day} ${time}`
 }
 
+/** How long ago a moment was, in the unit that fits. */
+export function age(ms: number): string {
+  const hours = Math.floor(Math.max(0, Date.now() - ms) / 3_600_000)
+  if (hours < 1) return say('app_just_now')
+  return hours < 48 ? say('app_hours_ago', { count: hours }) : say('app_days_ago', { count: Math.floor(hours / 24) })
+}
+
 export function bytes(count: number): string {
   return count < 1_000 ? `${count} B` : `${(count / 1_000).toFixed(1)} KB`
 }

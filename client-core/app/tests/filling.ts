@@ -71,3 +71,23 @@ export async function fillToTheEnd(phone: Phone): Promise<string[]> {
     if (!(await phone.get('step').count())) return screens
   }
 }
+
+/** Gives a reason for whatever is still open on the review. */
+export async function explainAll(phone: Phone): Promise<void> {
+  if (await phone.get('missing').count()) {
+    await phone.get('missing-reason').fill('当时问不到，下次补')
+    await phone.get('missing-confirm').click()
+    await phone.get('missing').waitFor({ state: 'hidden' })
+  }
+  while (await phone.get('findings').count()) {
+    const first = phone.get('findings').locator('[data-finding]').first()
+    const title = await first.innerText()
+    await first.locator('[data-test="explain"]').click()
+    await first.locator('[data-test="finding-reason"]').fill('到户看过，属实')
+    await first.locator('[data-test="finding-confirm"]').click()
+    await phone.page.waitForFunction(
+      (before) => document.querySelector<HTMLElement>('[data-test="findings"] [data-finding]')?.innerText !== before,
+      title,
+    )
+  }
+}

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { fillToTheEnd } from './filling'
+import { explainAll, fillToTheEnd } from './filling'
 import { World, type Phone } from './world'
 
 const HOUSEHOLDS = 30
@@ -162,7 +162,7 @@ test('the whole check is filled, read back and submitted with no network', async
   await phone.get('missing-reason').fill('签字机没有带，下次补')
   await phone.get('missing-confirm').click()
   await phone.get('missing').waitFor({ state: 'hidden' })
-  await explainAll()
+  await explainAll(phone)
   await phone.get('submit').click()
   await phone.get('check').waitFor()
   expect(await phone.page.locator('[data-key="answer/income/wage_income"]').innerText()).toContain('6000.50')
@@ -198,7 +198,7 @@ test('a second visit offers the last answers, and the short form asks what was t
   expect(await phone.get('short').getAttribute('aria-pressed')).toBe('true')
   await fillToTheEnd(phone)
   await phone.get('read').first().waitFor()
-  await explainAll()
+  await explainAll(phone)
   await phone.get('submit').click()
   await phone.get('check').waitFor()
 })
@@ -228,23 +228,3 @@ async function pagesOf(name: string): Promise<number> {
 }
 
 const count = (): Promise<string> => phone.page.locator('.count').innerText()
-
-/** Gives a reason for whatever is still open on the review. */
-async function explainAll(): Promise<void> {
-  if (await phone.get('missing').count()) {
-    await phone.get('missing-reason').fill('当时问不到，下次补')
-    await phone.get('missing-confirm').click()
-    await phone.get('missing').waitFor({ state: 'hidden' })
-  }
-  while (await phone.get('findings').count()) {
-    const first = phone.get('findings').locator('[data-finding]').first()
-    const title = await first.innerText()
-    await first.locator('[data-test="explain"]').click()
-    await first.locator('[data-test="finding-reason"]').fill('到户看过，属实')
-    await first.locator('[data-test="finding-confirm"]').click()
-    await phone.page.waitForFunction(
-      (before) => document.querySelector<HTMLElement>('[data-test="findings"] [data-finding]')?.innerText !== before,
-      title,
-    )
-  }
-}

@@ -1,7 +1,7 @@
 // A real server with one invented village, in a folder that goes away; and phones: Chromium with a profile each.
 
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ const DIST = fileURLToPath(new URL('../dist', import.meta.url))
 const PROGRAMS = process.env['RUHU_PROGRAMS'] ?? fileURLToPath(new URL('../../../target/debug', import.meta.url))
 /** The server as the tests of the workspace build it. */
 const SERVER = join(PROGRAMS, 'ruhu-server-under-test')
+const RUHU = join(PROGRAMS, 'ruhu-under-test')
 const BROWSER = process.env['RUHU_BROWSER'] ?? '/usr/bin/chromium'
 /** As a common phone has it. */
 const SCREEN = { width: 390, height: 844 }
@@ -90,9 +91,33 @@ export class World {
     })
   }
 
+  /** The server is lost and comes back from a backup, without the key that signed: in a new epoch. */
+  async restore(by: string): Promise<void> {
+    const [backups, config] = [join(this.folder, 'backups'), join(this.#data, 'ruhu-server.toml')]
+    this.operate(['backup', backups])
+    await this.stop()
+    const backup = join(backups, readdirSync(backups)[0] ?? '')
+    this.operate(['restore', backup, '--into', join(this.folder, 'restored'), '--by', by, '--signing-key-lost', '--config', config])
+    copyFileSync(config, join(this.folder, 'restored', 'ruhu-server.toml'))
+    rmSync(this.#data, { recursive: true })
+    renameSync(join(this.folder, 'restored'), this.#data)
+    await this.start()
+  }
+
+  /** The `ruhu` command of another device. */
+  ruhu(store: string, args: string[]): string {
+    const env = { ...process.env, RUHU_PASSPHRASE: PASSPHRASE, RUHU_STORE: join(this.folder, store), RUHU_LANG: 'zh' }
+    return execFileSync(RUHU, args, { stdio: 'pipe', env }).toString()
+  }
+
   /** The link of a new person's invitation. */
   invite(name: string, role: string): string {
     this.operate(['user', 'add', name, '--role', role, '--region', this.village])
+    return this.inviteAgain(name)
+  }
+
+  /** The link of another invitation of somebody. */
+  inviteAgain(name: string): string {
     const said = this.operate(['device', 'invite', name, '--url', this.url])
     return said.split('\n').map((line) => line.trim()).find((line) => line.startsWith('ruhu:enrol?')) ?? ''
   }
@@ -273,7 +298,8 @@ export class Phone {
 
   /** Writes another name for the first member of the household that is shown. */
   async editName(text: string, reason: string): Promise<void> {
-    await this.get('edit-name').first().click()
+    await this.get('member').first().click()
+    await this.get('edit-name').click()
     await this.get('edit-text').fill(text)
     await this.get('edit-reason').fill(reason)
     await this.get('edit-save').click()

@@ -30,6 +30,8 @@ pub(crate) enum Fact {
     NextSeed,
     /// Where this store was found to be a copy, or to have one: village and number, 24 bytes; empty: no more.
     Copied,
+    /// The salt and hash of the PIN ([`crate::pin`]); empty: none.
+    Pin,
 }
 
 impl Fact {
@@ -46,6 +48,7 @@ impl Fact {
             Self::Nonce => "nonce",
             Self::NextSeed => "next_seed",
             Self::Copied => "copied",
+            Self::Pin => "pin",
         }
     }
 }

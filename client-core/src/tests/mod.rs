@@ -9,6 +9,7 @@ mod forked;
 mod forming;
 mod in_view;
 mod laws;
+mod overview;
 mod photos;
 mod repairing;
 mod resuming;

@@ -1,7 +1,9 @@
 //! What a page can ask of the core: one JSON object a call.
 
+use std::collections::BTreeMap;
+
 use ruhu_survey::field_table::{AnswerState, Source};
-use ruhu_survey::household::{Because, Input};
+use ruhu_survey::household::{Because, Input, NewMember};
 use serde::Deserialize;
 
 use crate::answer::Scalar;
@@ -24,6 +26,16 @@ pub enum Call {
     },
     /// Closes the store.
     Lock,
+    /// Shuts the screen and keeps the store open, where a PIN was chosen; else closes the store.
+    Pause,
+    /// Opens the screen again. After three wrong tries the store is closed.
+    Resume {
+        pin: String,
+    },
+    /// Chooses the PIN; an empty one takes it away.
+    SetPin {
+        pin: String,
+    },
     /// Keeps where the person is, in clear and durably: ids and keys, no answer; 1,024 bytes
     /// at most.
     Remember {
@@ -105,6 +117,10 @@ pub enum Call {
         household: String,
         check_type: String,
     },
+    /// Starts a check in the place of a submitted one; answers the new one's id.
+    ReplaceCheck {
+        check: String,
+    },
     WithdrawCheck {
         check: String,
         reason: String,
@@ -118,6 +134,38 @@ pub enum Call {
         key: String,
         said: Said,
     },
+    /// Founds a household that no roster knows; answers its id.
+    NewHousehold {
+        village: String,
+        group: String,
+        address: Option<String>,
+        phone: Option<String>,
+        head: MemberSaid,
+    },
+    /// Answers the new member's id.
+    AddMember {
+        household: String,
+        member: MemberSaid,
+    },
+    /// `left_on` is a day, `why` a code of `member_change`.
+    EndMember {
+        household: String,
+        member: String,
+        left_on: String,
+        why: String,
+        reason: Option<String>,
+    },
+    /// The choices of a code list: answers [`ruhu_survey::form::Offered`].
+    Codes {
+        list: String,
+    },
+    /// `since` is the day from which a visit counts as done.
+    Overview {
+        village: String,
+        since: String,
+    },
+    /// All that this device holds of its villages, as a `.ruhu` file in base64.
+    ExportBundle,
     Conflicts {
         village: String,
     },
@@ -156,6 +204,31 @@ pub struct HouseholdQuery {
     pub skip: u32,
     /// How many to give at most.
     pub limit: u32,
+}
+
+/// A member as a person tells of one. What is not known is left empty.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(deny_unknown_fields)]
+pub struct MemberSaid {
+    /// The full name.
+    pub full_name: String,
+    /// The certificate number.
+    pub cert_no: Option<String>,
+    /// Other fields of a member by name, such as `relation_to_head`, as they are stored or typed.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl From<MemberSaid> for NewMember {
+    fn from(said: MemberSaid) -> Self {
+        let known = said.fields.into_iter().filter(|(_, text)| !text.trim().is_empty());
+        Self {
+            full_name: said.full_name.trim().to_owned(),
+            cert_no: said.cert_no.filter(|number| !number.trim().is_empty()),
+            fields: known.collect(),
+            source: Some(Source::SelfReport),
+        }
+    }
 }
 
 /// What was answered, and why.

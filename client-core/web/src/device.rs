@@ -2,17 +2,13 @@
 
 use std::path::PathBuf;
 
-use ruhu_client_core::{
-    Asked, Client, Edit, Environment, Error, Invitation, Order, Progress, Query, Transport,
-};
-use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind};
-use ruhu_survey::id::{CheckId, HouseholdId, IssueId, VillageId};
-use serde::Serialize;
+use ruhu_client_core::{Client, Environment, Error, Invitation, Progress, Transport};
 
 use crate::answer::{self, Enrolment, Standing};
-use crate::call::{Call, HouseholdQuery, Said};
+use crate::call::Call;
 use crate::problem::Problem;
-use crate::tries::Tries;
+use crate::tries::{self, Tries};
+use crate::work::{Answer, ask, done, json};
 
 /// The small file that counts wrong passphrases.
 const TRIES: &str = "ruhu.tries";
@@ -29,6 +25,9 @@ pub struct Device {
     folder: PathBuf,
     environment: MakeEnvironment,
     client: Option<Client>,
+    /// The store is open and the screen is shut: only the PIN or the passphrase goes on.
+    paused: bool,
+    wrong_pins: u32,
 }
 
 impl std::fmt::Debug for Device {
@@ -37,25 +36,11 @@ impl std::fmt::Debug for Device {
     }
 }
 
-type Answer = Result<String, Problem>;
-
-fn json<T: Serialize>(answer: &T) -> Answer {
-    serde_json::to_string(answer).map_err(|error| Problem::new("failed", error.to_string()))
-}
-
-fn lines<T, L: From<T> + Serialize>(all: Vec<T>) -> Answer {
-    json(&all.into_iter().map(L::from).collect::<Vec<L>>())
-}
-
-fn done() -> Answer {
-    Ok("null".to_owned())
-}
-
 impl Device {
     /// The device whose store is, or will be, in `folder`.
     #[must_use]
     pub fn new(folder: PathBuf, environment: impl Fn() -> Box<dyn Environment> + 'static) -> Self {
-        Self { folder, environment: Box::new(environment), client: None }
+        Self { folder, environment: Box::new(environment), client: None, paused: false, wrong_pins: 0 }
     }
 
     /// Does what a call says and answers in JSON. `progress` hears from a sync.
@@ -73,9 +58,11 @@ impl Device {
             Call::Create { passphrase } => self.create(&passphrase),
             Call::Unlock { passphrase } => self.unlock(&passphrase),
             Call::Lock => {
-                self.client = None;
+                self.shut();
                 done()
             }
+            Call::Pause => self.pause(),
+            Call::Resume { pin } => self.resume(&pin),
             Call::Remember { place } => {
                 if place.len() as u64 > PLACE_BYTES_MAX {
                     return Err(Problem::argument("place"));
@@ -100,7 +87,47 @@ impl Device {
     }
 
     fn open(&mut self) -> Result<&mut Client, Problem> {
-        self.client.as_mut().ok_or_else(|| Problem::new("locked", "the store is not open"))
+        let shut = || Problem::new("locked", "the store is not open");
+        if self.paused {
+            return Err(shut());
+        }
+        self.client.as_mut().ok_or_else(shut)
+    }
+
+    /// Closes the store; the key is gone with it.
+    fn shut(&mut self) {
+        self.client = None;
+        self.paused = false;
+        self.wrong_pins = 0;
+    }
+
+    fn pause(&mut self) -> Answer {
+        match &self.client {
+            Some(client) if client.has_pin()? => self.paused = true,
+            _ => self.shut(),
+        }
+        json(&self.standing())
+    }
+
+    fn resume(&mut self, pin: &str) -> Answer {
+        let Some(client) = self.client.as_ref().filter(|_| self.paused) else {
+            return Err(Problem::new("locked", "the store is not open"));
+        };
+        if client.pin_fits(pin)? {
+            self.paused = false;
+            self.wrong_pins = 0;
+            return json(&self.standing());
+        }
+        self.wrong_pins += 1;
+        if self.wrong_pins < tries::FREE {
+            return Err(Problem::new("wrong_pin", "the PIN is wrong"));
+        }
+        // They count as that many wrong passphrases: the next wrong one waits.
+        let counted =
+            Tries { wrong: self.tries().wrong.max(tries::FREE), last_ms: (self.environment)().now_ms() };
+        self.shut();
+        self.keep(TRIES, &counted.to_bytes())?;
+        Err(Problem::new("pins_used_up", "too many wrong PINs: the passphrase is needed"))
     }
 
     fn standing(&self) -> Standing {
@@ -109,7 +136,9 @@ impl Device {
         let status = self.client.as_ref().and_then(|client| client.status().ok());
         Standing {
             there: environment.files().exists(&self.folder.join("ruhu.key")),
-            open: self.client.is_some(),
+            open: self.client.is_some() && !self.paused,
+            paused: self.paused,
+            has_pin: self.client.as_ref().is_some_and(|client| client.has_pin().unwrap_or(false)),
             enrolled: status.is_some_and(|status| status.device.is_some()),
             locked_ms: tries.locked_ms(environment.now_ms()),
             wrong_tries: tries.wrong,
@@ -135,6 +164,7 @@ impl Device {
         // Counted before the passphrase is tried: closing the page in time saves nobody a wait.
         let counted = tries.and_wrong(environment.now_ms());
         self.keep(TRIES, &counted.to_bytes())?;
+        self.shut();
         match Client::open(&self.folder, passphrase, (self.environment)()) {
             Ok(client) => {
                 self.client = Some(client);
@@ -202,135 +232,5 @@ async fn enrol(
             Ok(Enrolment { user_name: String::new(), villages: 0, words, done: false })
         }
         (Err(error), _) => Err(error.into()),
-    }
-}
-
-/// A call on an open store that needs no network.
-fn ask(client: &mut Client, call: Call) -> Answer {
-    match call {
-        Call::AnswerQuestion { check, question, member, element, said } => {
-            let asked = Asked { question: &question, member: member.as_deref(), element: element.as_deref() };
-            answer_question(client, check_id(&check)?, &asked, said.as_ref())
-        }
-        Call::AcceptLast { check, question, member } => {
-            let asked = Asked { question: &question, member: member.as_deref(), element: None };
-            client.accept_last(check_id(&check)?, &asked)?;
-            done()
-        }
-        Call::ConfirmFinding { check, key, reason } => {
-            client.confirm_finding(check_id(&check)?, &key, &reason)?;
-            done()
-        }
-        Call::ZeroRest { check, page, short } => json(&client.zero_rest(check_id(&check)?, &page, short)?),
-        Call::StartCheck { household, check_type } => {
-            json(&client.start_check(household_id(&household)?, &check_type)?)
-        }
-        Call::WithdrawCheck { check, reason } => {
-            client.withdraw_check(check_id(&check)?, &reason)?;
-            done()
-        }
-        Call::Submit { check, result } => {
-            client.submit(check_id(&check)?, &result, &[])?;
-            done()
-        }
-        Call::EditHousehold { household, key, said } => {
-            let (input, because) = read(&said)?;
-            client.edit_household(household_id(&household)?, &[Edit { key, input, because }])?;
-            done()
-        }
-        Call::Settle { document, key, change, reason } => {
-            let change: ChangeHash = change.parse().map_err(|_| Problem::argument("change"))?;
-            client.settle(document_id(&document)?, &key, change, &reason)?;
-            done()
-        }
-        Call::ChangePassphrase { old, new } => {
-            client.change_passphrase(&old, &new)?;
-            done()
-        }
-        asked => look(client, asked),
-    }
-}
-
-fn answer_question(client: &mut Client, check: CheckId, asked: &Asked<'_>, said: Option<&Said>) -> Answer {
-    match said {
-        None => client.clear_question(check, asked)?,
-        Some(said) => {
-            let (input, because) = read(said)?;
-            client.answer_question(check, asked, &input, &because)?;
-        }
-    }
-    done()
-}
-
-/// A call that reads.
-fn look(client: &Client, call: Call) -> Answer {
-    match call {
-        Call::Villages => lines::<_, answer::VillageLine>(client.villages()?),
-        Call::Groups { village } => json(&client.groups(village_id(&village)?)?),
-        Call::Households { village, query: asked } => {
-            let found = client.households(village_id(&village)?, &query(asked))?;
-            lines::<_, answer::HouseholdLine>(found)
-        }
-        Call::Household { household } => json(&answer::page(client.household(household_id(&household)?)?)),
-        Call::History { document } => {
-            let document = document_id(&document)?;
-            let events = client.history(document, None)?;
-            json(&events.iter().filter_map(|one| answer::event(document.kind, one)).collect::<Vec<_>>())
-        }
-        Call::Check { check } => json(&answer::CheckPage::from(client.check(check_id(&check)?)?)),
-        Call::CheckForm { check, short } => json(&answer::form_page(client, check_id(&check)?, short)?),
-        Call::Findings { check } => json(&answer::leads(client, check_id(&check)?)?),
-        Call::NotApplicable { check, result } => {
-            json(&answer::not_applicable(client, check_id(&check)?, &result)?)
-        }
-        Call::Drafts => lines::<_, answer::CheckLine>(client.drafts()?),
-        Call::Conflicts { village } => lines::<_, answer::Conflict>(client.conflicts(village_id(&village)?)?),
-        Call::Reveal { document, key } => json(&client.reveal(document_id(&document)?, &key)?),
-        Call::Status => json(&answer::Status::from(client.status()?)),
-        Call::Refused => lines::<_, answer::RefusedLine>(client.refused()?),
-        Call::Devices => lines::<_, answer::DeviceLine>(client.devices()?),
-        _ => Err(Problem::argument("call")),
-    }
-}
-
-fn query(asked: HouseholdQuery) -> Query {
-    Query {
-        text: asked.text,
-        group: asked.group,
-        conflicts_only: asked.conflicts_only,
-        unsent_only: asked.unsent_only,
-        with_closed: false,
-        order: if asked.by_due { Order::Due } else { Order::Group },
-        skip: asked.skip,
-        limit: Some(asked.limit),
-    }
-}
-
-fn read(said: &Said) -> Result<(ruhu_survey::household::Input, ruhu_survey::household::Because), Problem> {
-    said.read().ok_or_else(|| Problem::argument("said"))
-}
-
-fn village_id(text: &str) -> Result<VillageId, Problem> {
-    text.parse().map_err(|_| Problem::argument("village"))
-}
-
-fn household_id(text: &str) -> Result<HouseholdId, Problem> {
-    text.parse().map_err(|_| Problem::argument("household"))
-}
-
-fn check_id(text: &str) -> Result<CheckId, Problem> {
-    text.parse().map_err(|_| Problem::argument("check"))
-}
-
-fn document_id(text: &str) -> Result<DocumentId, Problem> {
-    let wrong = || Problem::argument("document");
-    let (kind, id) = text.split_once('/').ok_or_else(wrong)?;
-    let household: HouseholdId = id.parse().map_err(|_| wrong())?;
-    let bytes = *household.as_bytes();
-    match kind {
-        kind if kind == DocumentKind::Household.name() => Ok(household.into()),
-        kind if kind == DocumentKind::Check.name() => Ok(CheckId::from_bytes(bytes).into()),
-        kind if kind == DocumentKind::Issue.name() => Ok(IssueId::from_bytes(bytes).into()),
-        _ => Err(wrong()),
     }
 }

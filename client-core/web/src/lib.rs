@@ -12,6 +12,7 @@ mod device;
 pub mod names;
 mod problem;
 pub mod tries;
+mod work;
 
 pub mod photo;
 

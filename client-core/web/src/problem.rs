@@ -46,9 +46,10 @@ impl From<Error> for Problem {
     }
 }
 
-const fn code(error: &Error) -> &'static str {
+fn code(error: &Error) -> &'static str {
     match error {
         Error::PassphraseTooShort => "passphrase_too_short",
+        Error::PinTooShort => "pin_too_short",
         Error::WrongPassphrase => "wrong_passphrase",
         Error::StoreExists(_) => "store_exists",
         Error::StoreMissing(_) => "store_missing",
@@ -63,6 +64,7 @@ const fn code(error: &Error) -> &'static str {
         Error::AlreadyEnrolled => "already_enrolled",
         Error::InvalidLink(_) => "invalid_link",
         Error::OtherServer => "other_server",
+        Error::NotSubmitted(_) => "not_submitted",
         Error::NotADraft(_) => "not_a_draft",
         Error::NoAnswers(_) => "no_answers",
         Error::TooManyPhotos(_) => "too_many_photos",
@@ -92,14 +94,69 @@ const fn photo(error: &PhotoError) -> &'static str {
     }
 }
 
-const fn input(error: &InputError) -> &'static str {
+fn input(error: &InputError) -> &'static str {
     match error {
         InputError::Number { .. } => "input_number",
         InputError::YesOrNo { .. } => "input_yes_or_no",
         InputError::Code { .. } | InputError::Misfit { misfit: Misfit::UnknownCode, .. } => "input_code",
+        InputError::Misfit { key, .. } if key.ends_with("/cert_no") => "input_certificate",
+        InputError::Misfit { key, .. } if key.ends_with("phone") => "input_phone",
         InputError::Misfit { .. } => "input_range",
         InputError::NoReason(_) => "reason_needed",
         InputError::NoKey(_) => "no_key",
         InputError::UnknownKey(_) | InputError::UnknownMember(_) => "input_unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ruhu_survey::message::{Lang, say};
+
+    /// Where a page's problems come from; each text in quotes after one of these words is a code.
+    const SOURCES: [(&str, &[&str]); 6] = [
+        (include_str!("problem.rs"), &["=> \"", "Self::new(\""]),
+        (include_str!("device.rs"), &["Problem::new(\""]),
+        (include_str!("work.rs"), &["Problem::new(\""]),
+        (include_str!("browser/mod.rs"), &["Problem::new(\""]),
+        (
+            include_str!("answer/state.rs"),
+            &[
+                "Unreachable => \"",
+                "Cut => \"",
+                "Stalled => \"",
+                "Unclear => \"",
+                "Address(_) => \"",
+                "_ => \"",
+            ],
+        ),
+        (include_str!("../../app/src/core/worker.ts"), &["problem('"]),
+    ];
+
+    fn codes() -> BTreeSet<String> {
+        let mut codes = BTreeSet::new();
+        for (source, words) in SOURCES {
+            let source = source.split("#[cfg(test)]").next().unwrap();
+            for word in words {
+                let quoted = source.split(word).skip(1).filter_map(|rest| rest.split(['"', '\'']).next());
+                codes.extend(quoted.map(str::to_owned));
+            }
+        }
+        codes
+    }
+
+    #[test]
+    fn every_problem_is_said_to_people() {
+        let codes = codes();
+        for known in ["wrong_passphrase", "pins_used_up", "another_tab", "no_storage", "unclear"] {
+            assert!(codes.contains(known), "{known} is not found among {codes:?}");
+        }
+        let silent: Vec<_> = codes
+            .iter()
+            .map(|code| format!("app_error_{code}"))
+            .filter(|message| say(Lang::Zh, message, &[]) == *message)
+            .collect();
+        assert_eq!(silent, Vec::<String>::new());
     }
 }

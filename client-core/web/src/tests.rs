@@ -9,11 +9,11 @@ use ruhu_survey::rule::RuleAnswer;
 use ts_rs::{Config, TS};
 
 use crate::answer::{
-    Attribution, CheckLine, CheckPage, Conflict, DeviceLine, DeviceState, DraftLine, Enrolment, Event, Field,
-    FormPage, HouseholdLine, HouseholdPage, InputLine, LastSync, LeadLine, MemberLine, Progress, RefusedLine,
-    Scalar, Standing, Standpoint, Status, SyncResult, Unsent, VillageLine,
+    Attribution, CheckLine, CheckPage, Conflict, DeviceLine, DeviceSeen, DeviceState, DraftLine, Enrolment,
+    Event, Field, FormPage, HouseholdLine, HouseholdPage, InputLine, LastSync, LeadLine, MemberLine,
+    Overview, Progress, RefusedLine, Scalar, Standing, Standpoint, Status, SyncResult, Unsent, VillageLine,
 };
-use crate::call::{Call, HouseholdQuery, Said, What};
+use crate::call::{Call, HouseholdQuery, MemberSaid, Said, What};
 use crate::problem::Problem;
 
 /// The declaration of each type, as TypeScript.
@@ -41,6 +41,8 @@ fn the_app_is_written_against_these_types() {
         SyncResult,
         RefusedLine,
         DeviceLine,
+        DeviceSeen,
+        Overview,
         Standpoint,
         HouseholdLine,
         MemberLine,
@@ -75,6 +77,7 @@ fn the_app_is_written_against_these_types() {
         What,
         Said,
         HouseholdQuery,
+        MemberSaid,
         Call,
     );
     let head = "// Written from the Rust types of client-core/web; UPDATE_EXPECT=1 writes it anew.\n\n";
@@ -186,6 +189,63 @@ mod calls {
         assert_eq!(phone.unlock(RIGHT).unwrap_err().code, "locked_out");
         phone.clock.0.store(30_000, Ordering::SeqCst);
         assert_eq!(phone.unlock(RIGHT).unwrap()["wrong_tries"], 0);
+    }
+
+    #[test]
+    fn a_pin_opens_a_session_that_runs_and_no_store() {
+        let mut phone = Phone::new();
+        let pause = json!({ "call": "pause" });
+        let resume = |pin: &str| json!({ "call": "resume", "pin": pin });
+        phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        for wrong in ["12345", "12345a"] {
+            let set = json!({ "call": "set_pin", "pin": wrong });
+            assert_eq!(phone.refused(&set).code, "pin_too_short");
+        }
+        phone.ask(&json!({ "call": "set_pin", "pin": "135790" })).unwrap();
+        let paused = phone.ask(&pause).unwrap();
+        assert_eq!((&paused["open"], &paused["paused"]), (&json!(false), &json!(true)));
+        assert_eq!(phone.refused(&json!({ "call": "villages" })).code, "locked");
+        assert_eq!(phone.refused(&resume("135791")).code, "wrong_pin");
+        assert_eq!(phone.ask(&resume("135790")).unwrap()["open"], true);
+        phone.ask(&pause).unwrap();
+        assert_eq!(phone.unlock(RIGHT).unwrap()["open"], true, "the passphrase opens it as well");
+        phone.ask(&json!({ "call": "lock" })).unwrap();
+        assert_eq!(phone.refused(&resume("135790")).code, "locked");
+    }
+
+    #[test]
+    fn three_wrong_pins_close_the_store_and_the_next_wrong_passphrase_waits() {
+        let mut phone = Phone::new();
+        phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        phone.ask(&json!({ "call": "set_pin", "pin": "135790" })).unwrap();
+        phone.ask(&json!({ "call": "pause" })).unwrap();
+        let wrong = json!({ "call": "resume", "pin": "000000" });
+        let codes: Vec<_> = (0..3).map(|_| phone.refused(&wrong).code).collect();
+        assert_eq!(codes, ["wrong_pin", "wrong_pin", "pins_used_up"]);
+        assert_eq!(phone.refused(&json!({ "call": "resume", "pin": "135790" })).code, "locked");
+        assert_eq!(phone.unlock("another passphrase").unwrap_err().wait_ms, 30_000);
+        phone.clock.0.store(30_000, Ordering::SeqCst);
+        assert_eq!(phone.unlock(RIGHT).unwrap()["has_pin"], true);
+    }
+
+    #[test]
+    fn without_a_pin_a_pause_closes_the_store() {
+        let mut phone = Phone::new();
+        phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        phone.ask(&json!({ "call": "set_pin", "pin": "135790" })).unwrap();
+        phone.ask(&json!({ "call": "set_pin", "pin": "" })).unwrap();
+        assert_eq!(phone.ask(&json!({ "call": "pause" })).unwrap()["paused"], false);
+        assert_eq!(phone.refused(&json!({ "call": "resume", "pin": "" })).code, "locked");
+        assert_eq!(phone.unlock(RIGHT).unwrap()["open"], true);
+    }
+
+    #[test]
+    fn the_choices_of_a_list_are_told_and_no_other_list() {
+        let mut phone = Phone::new();
+        phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        let changes = phone.ask(&json!({ "call": "codes", "list": "member_change" })).unwrap();
+        assert_eq!(changes[4]["label"]["zh"], "死亡");
+        assert_eq!(phone.refused(&json!({ "call": "codes", "list": "nothing" })).code, "argument");
     }
 
     #[test]

@@ -13,6 +13,8 @@ import type {
   HouseholdLine,
   HouseholdPage,
   LeadLine,
+  Offered,
+  Overview,
   Problem,
   Progress,
   RefusedLine,
@@ -29,6 +31,9 @@ export interface Answers {
   create: Standing
   unlock: Standing
   lock: null
+  pause: Standing
+  resume: Standing
+  set_pin: null
   remember: null
   change_passphrase: null
   enrol_by_link: Enrolment
@@ -48,9 +53,16 @@ export interface Answers {
   not_applicable: DraftLine[]
   drafts: CheckLine[]
   start_check: string
+  replace_check: string
   withdraw_check: null
   submit: null
   edit_household: null
+  new_household: string
+  add_member: string
+  end_member: null
+  codes: Offered[]
+  overview: Overview
+  export_bundle: string
   conflicts: Conflict[]
   settle: null
   reveal: string | null

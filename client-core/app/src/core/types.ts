@@ -29,9 +29,17 @@ export type Standing = {
  */
 there: boolean, 
 /**
- * Whether it is open.
+ * Whether it is open, and its screen too.
  */
 open: boolean, 
+/**
+ * Whether it is open behind a shut screen, which the PIN opens.
+ */
+paused: boolean, 
+/**
+ * Whether a PIN was chosen; known only while the store is open.
+ */
+has_pin: boolean, 
 /**
  * Whether the device is enrolled; known only while it is open.
  */
@@ -194,6 +202,8 @@ role: string,
  * Whether its key was revoked.
  */
 revoked: boolean, };
+export type DeviceSeen = { device: string, name: string, role: string, revoked: boolean, own: boolean, received_ms: number | null, received: number, waiting: number, lacking: number, };
+export type Overview = { as_of_ms: number | null, households: number, done: number, never: number, conflicts: number, devices: Array<DeviceSeen>, };
 export type Standpoint = { 
 /**
  * `refused`, `quarantined`, `draft`, `queued`, `sent`, `held` or `received`.
@@ -341,6 +351,10 @@ export type CheckPage = {
  * What lists show of it.
  */
 line: CheckLine, 
+/**
+ * The check that it takes the place of.
+ */
+supersedes: string | null, 
 /**
  * Its answers.
  */
@@ -865,4 +879,17 @@ skip: number,
  * How many to give at most.
  */
 limit: number, };
-export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "check_form", check: string, short: boolean, } | { "call": "answer_question", check: string, question: string, member: string | null, element: string | null, said: Said | null, } | { "call": "accept_last", check: string, question: string, member: string | null, } | { "call": "confirm_finding", check: string, key: string, reason: string, } | { "call": "zero_rest", check: string, page: string, short: boolean, } | { "call": "findings", check: string, } | { "call": "not_applicable", check: string, result: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };
+export type MemberSaid = { 
+/**
+ * The full name.
+ */
+full_name: string, 
+/**
+ * The certificate number.
+ */
+cert_no: string | null, 
+/**
+ * Other fields of a member by name, such as `relation_to_head`, as they are stored or typed.
+ */
+fields: { [key in string]: string }, };
+export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "pause" } | { "call": "resume", pin: string, } | { "call": "set_pin", pin: string, } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "check_form", check: string, short: boolean, } | { "call": "answer_question", check: string, question: string, member: string | null, element: string | null, said: Said | null, } | { "call": "accept_last", check: string, question: string, member: string | null, } | { "call": "confirm_finding", check: string, key: string, reason: string, } | { "call": "zero_rest", check: string, page: string, short: boolean, } | { "call": "findings", check: string, } | { "call": "not_applicable", check: string, result: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "replace_check", check: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "new_household", village: string, group: string, address: string | null, phone: string | null, head: MemberSaid, } | { "call": "add_member", household: string, member: MemberSaid, } | { "call": "end_member", household: string, member: string, left_on: string, why: string, reason: string | null, } | { "call": "codes", list: string, } | { "call": "overview", village: string, since: string, } | { "call": "export_bundle" } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };

@@ -285,14 +285,22 @@ impl From<core::ListedCheck> for CheckLine {
 pub struct CheckPage {
     /// What lists show of it.
     pub line: CheckLine,
+    /// The check that it takes the place of.
+    pub supersedes: Option<String>,
     /// Its answers.
     pub fields: Vec<Field>,
 }
 
 impl From<core::CheckView> for CheckPage {
     fn from(view: core::CheckView) -> Self {
+        let old = view.fields.iter().find(|field| field.key == "supersedes");
+        let supersedes = old.map(|field| field.text.clone());
         let answers = view.fields.into_iter().filter(|field| field.key.starts_with("answer/"));
-        Self { line: view.line.into(), fields: answers.map(|one| field(DocumentKind::Check, one)).collect() }
+        Self {
+            line: view.line.into(),
+            supersedes,
+            fields: answers.map(|one| field(DocumentKind::Check, one)).collect(),
+        }
     }
 }
 

@@ -11,8 +11,8 @@ pub use household::{
     MemberLine, Standpoint,
 };
 pub use state::{
-    DeviceLine, DeviceState, Enrolment, LastSync, Progress, RefusedLine, Standing, Status, SyncResult,
-    Unsent, VillageLine,
+    DeviceLine, DeviceSeen, DeviceState, Enrolment, LastSync, Overview, Progress, RefusedLine, Standing,
+    Status, SyncResult, Unsent, VillageLine,
 };
 
 use ruhu_survey::change::Value;

@@ -9,8 +9,12 @@ use serde::Serialize;
 pub struct Standing {
     /// Whether there is a store.
     pub there: bool,
-    /// Whether it is open.
+    /// Whether it is open, and its screen too.
     pub open: bool,
+    /// Whether it is open behind a shut screen, which the PIN opens.
+    pub paused: bool,
+    /// Whether a PIN was chosen; known only while the store is open.
+    pub has_pin: bool,
     /// Whether the device is enrolled; known only while it is open.
     pub enrolled: bool,
     /// For how many more milliseconds no passphrase is tried.
@@ -311,6 +315,64 @@ impl From<core::KnownDevice> for DeviceLine {
             name: device.name,
             role: device.role.name().to_owned(),
             revoked: device.revoked_ms.is_some(),
+        }
+    }
+}
+
+/// A village as this device knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[expect(missing_docs, reason = "each field is the field of `Overview` of the same name")]
+pub struct Overview {
+    pub as_of_ms: Option<i64>,
+    pub households: u64,
+    pub done: u64,
+    pub never: u64,
+    pub conflicts: u64,
+    pub devices: Vec<DeviceSeen>,
+}
+
+/// A device as the batches here tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[expect(missing_docs, reason = "each field is the field of `DeviceSeen` of the same name")]
+pub struct DeviceSeen {
+    pub device: String,
+    pub name: String,
+    pub role: String,
+    pub revoked: bool,
+    pub own: bool,
+    pub received_ms: Option<i64>,
+    pub received: u64,
+    pub waiting: u64,
+    pub lacking: u64,
+}
+
+impl From<core::Overview> for Overview {
+    fn from(overview: core::Overview) -> Self {
+        Self {
+            as_of_ms: overview.as_of_ms,
+            households: overview.households,
+            done: overview.done,
+            never: overview.never,
+            conflicts: overview.conflicts,
+            devices: overview.devices.into_iter().map(DeviceSeen::from).collect(),
+        }
+    }
+}
+
+impl From<core::DeviceSeen> for DeviceSeen {
+    fn from(seen: core::DeviceSeen) -> Self {
+        Self {
+            device: seen.device.to_string(),
+            name: seen.name,
+            role: seen.role.name().to_owned(),
+            revoked: seen.revoked,
+            own: seen.own,
+            received_ms: seen.received_ms,
+            received: seen.received,
+            waiting: seen.waiting,
+            lacking: seen.lacking,
         }
     }
 }
