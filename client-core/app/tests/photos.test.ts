@@ -1,9 +1,17 @@
 // A photo and a signature: taken with no network, submitted without waiting, sent after all text, seen by others.
 
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { explainAll } from './filling'
-import { World, type Phone } from './world'
+import { PROGRAMS, World, type Phone } from './world'
+
+/** What a camera writes beside a picture. */
+const POSITION = 'GPS 29.4233 N 111.0512 E'
+const BYTES_MAX = 300 * 1024
 
 let world: World
 let phone: Phone
@@ -14,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(() => world?.end())
 
-/** A picture as large as a camera's, with something to see in it. */
+/** A picture as large as a camera's, with something to see in it, and with its position beside it. */
 async function pictureOfCamera(): Promise<Buffer> {
   const base64 = await phone.page.evaluate(() => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 4_000, height: 3_000 })
@@ -25,18 +33,17 @@ async function pictureOfCamera(): Promise<Buffer> {
     }
     return canvas.toDataURL('image/jpeg', 0.95).split(',')[1]!
   })
-  return Buffer.from(base64, 'base64')
+  const picture = Buffer.from(base64, 'base64')
+  const beside = Buffer.from(`Exif\0\0${POSITION}`)
+  const segment = Buffer.concat([Buffer.from([0xff, 0xe1, 0, beside.length + 2]), beside])
+  return Buffer.concat([picture.subarray(0, 2), segment, picture.subarray(2)])
 }
 
 const states = (): Promise<(string | null)[]> =>
   phone.page.locator('figure[data-photo]').evaluateAll((all) => all.map((one) => one.getAttribute('data-state')))
 
-/** Waits until so many pictures stand on the screen. */
-async function shown(count: number): Promise<void> {
-  await phone.page.waitForFunction((all) => document.querySelectorAll('figure[data-photo]').length === all, count)
-}
-
 async function sign(question: string): Promise<void> {
+  const before = (await states()).length
   const pad = phone.question(question).locator('canvas')
   await pad.scrollIntoViewIfNeeded()
   const box = (await pad.boundingBox())!
@@ -46,12 +53,12 @@ async function sign(question: string): Promise<void> {
   await phone.page.mouse.move(box.x + 40, box.y + 80, { steps: 8 })
   await phone.page.mouse.up()
   await phone.get('signature-done').click()
+  await phone.page.waitForFunction((had) => document.querySelectorAll('figure[data-photo]').length > had, before)
+  await phone.kept(question)
 }
 
 test('a crack is photographed with no network, and a slip is taken out again', async () => {
   phone = await world.enrolled('张秀英', 'work_team', '手机1')
-  // All of the app is on the phone when its service worker stands.
-  await phone.page.evaluate(() => navigator.serviceWorker.ready.then(() => true))
   await world.stop()
   await phone.household(0)
   await phone.check()
@@ -65,26 +72,24 @@ test('a crack is photographed with no network, and a slip is taken out again', a
   const take = phone.question('house_photos').locator('input[type="file"]')
   for (const [count, name] of ['crack.jpg', 'slip.jpg'].entries()) {
     await take.setInputFiles({ name, mimeType: 'image/jpeg', buffer: taken })
-    await shown(count + 1)
+    await phone.page.waitForFunction((before) => document.querySelectorAll('figure[data-photo]').length > before, count)
   }
   expect(await states()).toEqual(['draft', 'draft'])
   await phone.get('photo-remove').last().click()
-  await shown(1)
+  await phone.page.waitForFunction(() => document.querySelectorAll('figure[data-photo]').length === 1)
+  expect((await states()).length).toBe(1)
 })
 
 test('a householder signs by finger, and the check is submitted without waiting', async () => {
   await phone.toPage('confirm/household')
   await phone.choose('confirm_kind', null)
   await sign('household_confirm')
-  await shown(1)
   await phone.toPage('confirm/visitors')
   await sign('visitor_signs')
-  await shown(1)
   await sign('visitor_signs')
-  await shown(2)
+  expect((await states()).length).toBe(2)
   await phone.get('steps').click()
   await phone.get('to-review').click()
-  await phone.get('submit').waitFor()
   await explainAll(phone)
   await phone.get('submit').click()
   await phone.get('photo-strip').waitFor()
@@ -113,4 +118,27 @@ test('another phone fetches one when somebody looks', async () => {
     return image.naturalWidth
   })
   expect([900, 1_600]).toContain(width)
+})
+
+test('a device without a browser opens them: small enough, and without the position', async () => {
+  const device = (...args: string[]): string => {
+    const env = { ...process.env, RUHU_STORE: join(world.folder, 'device'), RUHU_PASSPHRASE: 'a passphrase of a test' }
+    return execFileSync(join(PROGRAMS, 'ruhu-under-test'), [...args, '--json'], { env, stdio: 'pipe' }).toString()
+  }
+  device('enrol', world.invite('赵强', 'work_team'))
+  device('sync')
+  const households = JSON.parse(device('list')) as { id: string }[]
+  const photos = households.flatMap(({ id }) =>
+    (JSON.parse(device('photo', 'list', id)) as { photo: string }[]).map(({ photo }) => ({ id, photo })),
+  )
+  expect(photos.length).toBe(4)
+  const kinds = photos.map(({ id, photo }) => {
+    const file = join(world.folder, photo)
+    device('photo', 'save', id, photo, file)
+    const picture = readFileSync(file)
+    expect(picture.length).toBeLessThanOrEqual(BYTES_MAX)
+    expect(picture.includes(POSITION)).toBe(false)
+    return picture.subarray(1, 4).toString() === 'PNG' ? 'signature' : 'photo'
+  })
+  expect(kinds.sort()).toEqual(['photo', 'signature', 'signature', 'signature'])
 })

@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url'
 import { chromium, type BrowserContext, type Page } from 'playwright-core'
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url))
-const PROGRAMS = process.env['RUHU_PROGRAMS'] ?? fileURLToPath(new URL('../../../target/debug', import.meta.url))
+/** Where the programs lie that the tests of the workspace build. */
+export const PROGRAMS = process.env['RUHU_PROGRAMS'] ?? fileURLToPath(new URL('../../../target/debug', import.meta.url))
 /** The server as the tests of the workspace build it. */
 const SERVER = join(PROGRAMS, 'ruhu-server-under-test')
 const RUHU = join(PROGRAMS, 'ruhu-under-test')

@@ -14,7 +14,7 @@ use ruhu_survey::field_table::{Type, field};
 use ruhu_survey::form::{QuestionType, bound_field, clear_values, key_of};
 use ruhu_survey::household::{Because, Input};
 use ruhu_survey::id::{CheckId, HouseholdId, VillageId};
-use ruhu_survey::photo::{PhotoAddress, PhotoError, PhotoKind, PhotoSealer, Picture};
+use ruhu_survey::photo::{Extent, PhotoAddress, PhotoError, PhotoKind, PhotoSealer, Picture};
 use rusqlite::Transaction;
 
 pub use self::send::{PhotoOutcome, PhotoProgress, PhotoReport};
@@ -107,7 +107,7 @@ impl Client {
             Picture { kind, taken_ms: new.taken_ms, thumbnail: new.thumbnail, original: new.original };
         let keys = self.photo_keys(line.village, line.household)?;
         let file = keys.photo_sealer(line.village, line.household).seal(&picture)?;
-        let address = PhotoAddress::of(&file);
+        let (address, head_end) = (PhotoAddress::of(&file), Extent::of(&file)?.head_end);
         let input = Input::Stored(Value::Text(address.to_string()));
         let source = question(asked.question)?.question.source;
         let answer = self.draft_answer(&line, &key, &input, &Because { source, reason: None })?;
@@ -124,7 +124,7 @@ impl Client {
             let before = named_at(&draft::all(tx, check)?, &key);
             draft::put(tx, check, &answer)?;
             let row = photo::put(tx, &row)?;
-            photo::put_file(tx, row, &file)?;
+            photo::put_file(tx, row, &file, head_end)?;
             forget_unnamed(tx, check, before)?;
             photo::keep_reserve(tx, row)
         })?;
@@ -231,9 +231,15 @@ impl Client {
     /// [`Error::NoHouseholdKey`], [`Error::Photo`] when what is here is damaged, or that the store fails.
     pub fn photo(&self, address: &PhotoAddress, part: PhotoPart) -> Result<Option<Vec<u8>>, Error> {
         let Some(stored) = photo::find(self.store.read(), address)? else { return Ok(None) };
-        let file = photo::bytes(self.store.read(), stored.row)?;
         let keys = self.photo_keys(stored.village, stored.household)?;
-        opened(&keys.photo_sealer(stored.village, stored.household), &file, part, stored.total)
+        let sealer = keys.photo_sealer(stored.village, stored.household);
+        if part == PhotoPart::Thumbnail {
+            let first = photo::first_part(self.store.read(), stored.row)?;
+            if let Some(thumbnail) = opened(&sealer, &first, part, stored.total)? {
+                return Ok(Some(thumbnail));
+            }
+        }
+        opened(&sealer, &photo::bytes(self.store.read(), stored.row)?, part, stored.total)
     }
 
     fn photo_keys(&self, village: VillageId, household: HouseholdId) -> Result<Keys, Error> {

@@ -85,7 +85,7 @@ struct Run {
     refused: Vec<(PhotoAddress, String)>,
     /// Bytes of the next piece.
     piece: usize,
-    /// Pieces that got through since the last that did not, or since they grew.
+    /// Pieces of the present size that got through since the last that did not, or since they grew.
     through: u32,
     /// Failures since something got through.
     in_a_row: u32,
@@ -115,18 +115,19 @@ impl Onward {
         let before = self.held.take();
         match said {
             Said::Held(held) => {
-                let stood = before.is_some_and(|before| held.bytes <= before);
-                if stood && run.failed() {
-                    return Some(Left::Ends(PhotoOutcome::Interrupted(TransportError::Unclear)));
-                }
-                if held.bytes > self.counted {
-                    run.in_a_row = 0;
-                    run.progress.bytes += held.bytes - self.counted;
-                    self.counted = held.bytes;
-                }
-                if before.is_some() && !stood {
+                let moved = held.whole || before.is_some_and(|before| held.bytes > before);
+                // A small photo that arrives says nothing about larger pieces.
+                if before.is_some_and(|before| held.bytes.saturating_sub(before) >= run.piece as u64) {
                     run.got_through();
                 }
+                if moved || held.bytes > self.counted {
+                    // What the last piece brought counts also where its answer was lost.
+                    run.in_a_row = 0;
+                } else if before.is_some() && run.failed() {
+                    return Some(Left::Ends(PhotoOutcome::Interrupted(TransportError::Unclear)));
+                }
+                run.progress.bytes += held.bytes.saturating_sub(self.counted);
+                self.counted = self.counted.max(held.bytes);
                 self.held = Some(held.bytes);
                 None
             }
@@ -165,7 +166,7 @@ impl Run {
         }
     }
 
-    /// A piece got through: after enough of them the next ones are larger.
+    /// A piece of the present size got through: after enough of them the next ones are larger.
     fn got_through(&mut self) {
         self.through += 1;
         if self.through >= GROWS_AFTER {
@@ -263,15 +264,17 @@ impl Client {
                 None => self.ask_held(transport, stored, run).await?,
                 Some(at) => self.send_piece(transport, stored, &file, at, run).await?,
             };
-            if let Said::Held(held) = &said {
-                self.note(stored, held)?;
-                if held.whole {
-                    run.progress.bytes += held.bytes.saturating_sub(on.counted);
-                    return Ok(Ok(()));
+            let whole = match &said {
+                Said::Held(held) => {
+                    self.note(stored, held)?;
+                    held.whole
                 }
-            }
-            if let Some(left) = on.hears(said, run) {
-                return Ok(Err(left));
+                _ => false,
+            };
+            match on.hears(said, run) {
+                Some(left) => return Ok(Err(left)),
+                None if whole => return Ok(Ok(())),
+                None => {}
             }
             progress(run.progress);
         }

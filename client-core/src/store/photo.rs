@@ -92,10 +92,19 @@ pub(crate) fn append(connection: &Connection, row: i64, start: usize, bytes: &[u
     Ok(())
 }
 
-/// Takes the place of all bytes of a file.
-pub(crate) fn put_file(connection: &Connection, row: i64, file: &[u8]) -> Result<(), Error> {
+/// Takes the place of all bytes of a file; its head is a part of its own, so that a list reads no more than that.
+pub(crate) fn put_file(connection: &Connection, row: i64, file: &[u8], head_end: usize) -> Result<(), Error> {
     connection.prepare_cached("DELETE FROM photo_part WHERE photo = ?1")?.execute([row])?;
-    append(connection, row, 0, file)
+    let (head, rest) = file.split_at(head_end.min(file.len()));
+    append(connection, row, 0, head)?;
+    append(connection, row, head.len(), rest)
+}
+
+/// The first part of a file that is here; it holds the head.
+pub(crate) fn first_part(connection: &Connection, row: i64) -> Result<Vec<u8>, Error> {
+    let mut select =
+        connection.prepare_cached("SELECT bytes FROM photo_part WHERE photo = ?1 AND start = 0")?;
+    Ok(select.query_row([row], |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
 /// The bytes of a file that are here, from its beginning.

@@ -244,6 +244,28 @@ fn pieces_shrink_while_they_do_not_get_through_and_grow_again() {
 }
 
 #[test]
+fn a_link_that_fails_once_for_every_photo_still_brings_them_all() {
+    let server = FakeServer::new();
+    let mut visit = Visit::begun(&server);
+    let sign = Asked { question: "visitor_signs", ..HOUSE };
+    for seed in 1..=8 {
+        visit.tablet.client.add_photo(visit.check, &sign, &new(&jpeg(seed, 100), &[])).unwrap();
+    }
+    for seed in 1..=6 {
+        visit.take(seed, 100);
+    }
+    visit.submit();
+    visit.tablet.sync(&server);
+    // Of each photo: the question is answered, the piece is swallowed, and both go well then.
+    let each = [Fault::TellsTheTruth, Fault::SwallowsTheRequest, Fault::TellsTheTruth, Fault::TellsTheTruth];
+    server.faults(&each.repeat(14));
+    let report = visit.send(&server);
+    assert_eq!(report.outcome, PhotoOutcome::Complete);
+    assert_eq!((report.progress.received, report.failures), (14, 14));
+    assert!(server.has_no_faults_left());
+}
+
+#[test]
 fn a_link_that_is_gone_ends_the_run_and_the_next_one_goes_on() {
     let server = FakeServer::new();
     let mut visit = Visit::begun(&server);
