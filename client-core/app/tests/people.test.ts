@@ -103,6 +103,12 @@ test('a submitted check is corrected by a new one that names it', async () => {
   await phone.page.locator('a.visit').first().click()
   await phone.get('supersedes').click()
   await phone.page.waitForFunction((hash) => location.hash === hash, first)
+  // An address of a check that is over leads to what was submitted.
+  for (const path of [first.replace('/read', '/review'), first.replace('/read', '')]) {
+    await phone.go(path.slice(1))
+    await phone.page.waitForFunction((hash) => location.hash === hash, first)
+    await phone.get('replace').waitFor()
+  }
 })
 
 test('the village on one screen: done and due, what waits, and who has not synced', async () => {
