@@ -70,6 +70,7 @@ test('a member who died leaves the list with the day and the reason, and stays i
   await phone.get('history').click()
   await phone.get('event').first().waitFor()
   const events = (await phone.get('event').allInnerTexts()).join()
+  expect(events).toContain('覃小花 · 姓名')
   expect(events).toContain('死亡')
   expect(events).toContain('2026-10-20')
   await phone.page.goBack()
