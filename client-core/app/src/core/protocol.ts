@@ -5,12 +5,12 @@ import type {
   CheckLine,
   CheckPage,
   Conflict,
-  DeviceLine,
+  KnownDevice,
   DraftLine,
   Enrolment,
   Event,
   FormPage,
-  HouseholdLine,
+  ListedHousehold,
   HouseholdPage,
   LeadLine,
   Offered,
@@ -21,7 +21,7 @@ import type {
   Standing,
   Status,
   SyncResult,
-  VillageLine,
+  Village,
 } from './types'
 
 /** The answer of each call. */
@@ -37,9 +37,9 @@ export interface Answers {
   change_passphrase: null
   enrol_by_link: Enrolment
   enrol_by_code: Enrolment
-  villages: VillageLine[]
+  villages: Village[]
   groups: [string, number][]
-  households: HouseholdLine[]
+  households: ListedHousehold[]
   household: HouseholdPage
   history: Event[]
   check: CheckPage
@@ -67,7 +67,7 @@ export interface Answers {
   reveal: string | null
   status: Status
   refused: RefusedLine[]
-  devices: DeviceLine[]
+  devices: KnownDevice[]
   sync: SyncResult
 }
 
