@@ -72,6 +72,8 @@ export default defineConfig({
         navigateFallback: '/index.html',
         navigateFallbackDenylist: [/^\/v1\//, /^\/healthz/, /^\/readyz/],
         cleanupOutdatedCaches: true,
+        // The page that installed it goes offline too, before anybody has closed it once.
+        clientsClaim: true,
       },
     }),
   ],

@@ -2,6 +2,8 @@
 
 use ruhu_survey::id::{CheckId, HouseholdId, VillageId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -43,7 +45,8 @@ pub enum Order {
 }
 
 /// A household in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct ListedHousehold {
     /// Its id.
     pub id: HouseholdId,
@@ -71,6 +74,7 @@ pub struct ListedHousehold {
 
 /// Where what was written on this device stands. The first that applies, from the top.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(type = "{ state: string; rule: string | null }"))]
 pub enum SendState {
     /// The server refused it, by the rule or reason with this code.
     Refused(String),
@@ -86,6 +90,16 @@ pub enum SendState {
     Held,
     /// Received: it survives the loss of this device.
     Received,
+}
+
+/// As JSON: its word and the rule's code, null where there is none.
+impl Serialize for SendState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut parts = serializer.serialize_struct("SendState", 2)?;
+        parts.serialize_field("state", self.name())?;
+        parts.serialize_field("rule", &self.rule())?;
+        parts.end()
+    }
 }
 
 impl SendState {

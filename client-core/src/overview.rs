@@ -7,6 +7,7 @@ use ruhu_ledger::certificate::CertificateKind;
 use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_survey::role::Role;
 use rusqlite::{Connection, params};
+use serde::Serialize;
 
 use crate::client::Client;
 use crate::error::Error;
@@ -14,7 +15,8 @@ use crate::store::batch::number;
 use crate::store::certificate;
 
 /// A village at a moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Overview {
     /// When a sync of the village last ended whole, by this device's clock; `None`: never.
     pub as_of_ms: Option<i64>,
@@ -31,7 +33,8 @@ pub struct Overview {
 }
 
 /// What is known here of a device's work in a village.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct DeviceSeen {
     /// The device.
     pub device: DeviceId,

@@ -5,6 +5,7 @@ use ruhu_survey::change::{ChangeHash, DocumentId, parse};
 use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, UserId, VillageId};
 use ruhu_survey::role::Role;
 use rusqlite::{Connection, OptionalExtension};
+use serde::Serialize;
 
 use crate::client::Client;
 use crate::error::Error;
@@ -18,7 +19,8 @@ use crate::store::village::Village;
 use crate::store::{certificate, photo, set_aside, staged};
 
 /// The state of a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Status {
     /// Who it is; `None` before enrolment.
     pub device: Option<DeviceStatus>,
@@ -49,7 +51,8 @@ pub struct Status {
 }
 
 /// Who a device is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct DeviceStatus {
     /// The installation.
     pub deployment: DeploymentId,
@@ -76,7 +79,8 @@ pub struct DeviceStatus {
 }
 
 /// What the server has not receipted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Unsent {
     /// Checks being filled in.
     pub drafts: u64,
@@ -99,7 +103,8 @@ pub struct Unsent {
 }
 
 /// One sync.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct LastSync {
     /// When it began, by the device's clock.
     pub started_ms: i64,
@@ -120,7 +125,8 @@ pub struct LastSync {
 }
 
 /// One receipt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct ReceiptLine {
     /// The village.
     pub village: VillageId,
@@ -133,7 +139,8 @@ pub struct ReceiptLine {
 }
 
 /// A chain with two batches of the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Fork {
     /// The village.
     pub village: VillageId,
@@ -161,7 +168,8 @@ pub struct NotAccepted {
 }
 
 /// A device whose certificate is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct KnownDevice {
     /// Its id.
     pub device: DeviceId,

@@ -1,7 +1,7 @@
 // The households of the chosen village, asked for in one place.
 
 import { ask } from './core/core'
-import type { HouseholdLine, HouseholdQuery } from './core/types'
+import type { ListedHousehold, HouseholdQuery } from './core/types'
 import { settings } from './settings'
 
 const EVERY: HouseholdQuery = {
@@ -9,7 +9,7 @@ const EVERY: HouseholdQuery = {
 }
 
 /** Those that a query asks for; all where it says nothing, none without a village. */
-export async function households(query: Partial<HouseholdQuery> = {}): Promise<HouseholdLine[]> {
+export async function households(query: Partial<HouseholdQuery> = {}): Promise<ListedHousehold[]> {
   if (!settings.village) return []
   return ask({ call: 'households', village: settings.village, query: { ...EVERY, ...query } })
 }

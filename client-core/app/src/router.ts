@@ -1,5 +1,6 @@
 // The screens and their addresses. Addresses lie behind a hash: the server has one page.
 
+import { ref } from 'vue'
 import { createRouter, createWebHashHistory } from 'vue-router'
 
 import { lastPlace, rememberPlace } from './place'
@@ -26,7 +27,14 @@ export const router = createRouter({
   scrollBehavior: () => ({ top: 0 }),
 })
 
+/** Whether the last screen could not be fetched: the app is not on this phone whole yet, and there is no network. */
+export const screenLacks = ref(false)
+router.onError(() => {
+  screenLacks.value = true
+})
+
 router.afterEach((to) => {
+  screenLacks.value = false
   // Before the person is at work, there is no place yet; the address is the browser's own.
   if (session.phase !== 'ready') return
   const before = lastPlace()

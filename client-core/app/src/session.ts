@@ -3,7 +3,7 @@
 import { computed, reactive } from 'vue'
 
 import { ask, startCore } from './core/core'
-import type { Attribution, Status, VillageLine } from './core/types'
+import type { Attribution, Status, Village } from './core/types'
 import { recallPlace } from './place'
 import { settings } from './settings'
 import { say } from './words'
@@ -19,7 +19,7 @@ interface Session {
   /** For how long no passphrase is tried, milliseconds. */
   lockedMs: number
   status: Status | null
-  villages: VillageLine[]
+  villages: Village[]
   /** Whether the browser promised to keep the storage; unknown before it was asked. */
   persisted: boolean | null
 }

@@ -3,10 +3,13 @@
 
 import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 
-import { ask } from './core/core'
+import { ask, problemOf } from './core/core'
 import type { Finding, FormPage, HouseholdPage, Item, Page, Said, Val } from './core/types'
 import { isShort, keepShort } from './place'
 import { pick, say } from './words'
+
+/** Whether a check cannot be gone on with, since it was submitted or given up meanwhile. */
+export const isOver = (error: unknown): boolean => problemOf(error).code === 'not_a_draft'
 
 /** What a question is answered with; nothing takes the answer back. */
 export type What = Said['what'] | null

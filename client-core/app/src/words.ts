@@ -2,7 +2,7 @@
 
 import messages from 'virtual:messages'
 
-import type { Label, Problem, Standpoint } from './core/types'
+import type { Label, Problem, SendState } from './core/types'
 import { settings } from './settings'
 
 export type Values = Record<string, string | number>
@@ -23,7 +23,7 @@ export function sayProblem(problem: Problem): string {
   return say(messages[code] ? code : 'app_error_failed', { seconds, detail })
 }
 
-export const sayState = (send: Standpoint): string => say(`ruhu_state_${send.state}`)
+export const sayState = (send: SendState): string => say(`ruhu_state_${send.state}`)
 
 /** Why something is kept apart or was refused. */
 export function sayRule(rule: string | null): string {

@@ -74,6 +74,7 @@ export async function fillToTheEnd(phone: Phone): Promise<string[]> {
 
 /** Gives a reason for whatever is still open on the review. */
 export async function explainAll(phone: Phone): Promise<void> {
+  await phone.get('submit').waitFor()
   if (await phone.get('missing').count()) {
     await phone.get('missing-reason').fill('当时问不到，下次补')
     await phone.get('missing-confirm').click()

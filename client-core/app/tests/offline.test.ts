@@ -23,7 +23,7 @@ const fourPeople = () => phone.get('household').filter({ hasText: '4 人' }).fir
 test('a phone is enrolled by a pasted link and holds the village after its first sync', async () => {
   phone = await world.phone('张秀英')
   await phone.enrol(world.invite('张秀英', 'work_team'), '手机1')
-  expect(await phone.page.evaluate(() => navigator.serviceWorker.ready.then(() => true))).toBe(true)
+  await phone.isWhole()
   await phone.sync()
   await phone.go('/village')
   await phone.get('household').first().waitFor()

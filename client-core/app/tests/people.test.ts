@@ -16,6 +16,7 @@ let phone: Phone
 beforeAll(async () => {
   world = await World.make(12)
   phone = await world.enrolled('张秀英', 'work_team', '手机1')
+  await phone.isWhole()
   await phone.offline(true)
 })
 
@@ -70,6 +71,7 @@ test('a member who died leaves the list with the day and the reason, and stays i
   await phone.get('history').click()
   await phone.get('event').first().waitFor()
   const events = (await phone.get('event').allInnerTexts()).join()
+  expect(events).toContain('覃小花 · 姓名')
   expect(events).toContain('死亡')
   expect(events).toContain('2026-10-20')
   await phone.page.goBack()
@@ -89,6 +91,32 @@ test('a check that is given up is never gone on with, and says why', async () =>
   expect(await phone.get('check').innerText()).toBe('开始入户排查')
 })
 
+test('before a submission: what the rules look at, and what will be sent as not applicable', async () => {
+  await phone.check()
+  await phone.choose('visit_result', 'completed')
+  await phone.toPage('living/food')
+  await phone.choose('food_ok', 'no')
+  await toReview()
+  const lead = phone.get('lead').filter({ hasText: '吃不饱' })
+  await lead.locator('summary').click()
+  expect(await lead.innerText()).toContain('平常能吃得饱吗')
+  expect(await phone.get('unjudged').count()).toBe(1)
+  expect(await phone.get('dropped').count()).toBe(0)
+  await phone.get('missing-line').first().click()
+  await phone.get('step').waitFor()
+  await phone.toPage('visit/result')
+  await phone.choose('visit_result', 'refused')
+  await phone.type('visit_reason_absent', '不愿意说')
+  await toReview()
+  await phone.get('dropped').waitFor()
+  expect(await phone.get('dropped').innerText()).toContain('不适用')
+  expect(await phone.get('dropped').locator('dt').count()).toBe(1)
+  await phone.get('give-up').locator('summary').click()
+  await phone.get('give-up-reason').fill('改天再来')
+  await phone.get('give-up-confirm').click()
+  await phone.get('check').waitFor()
+})
+
 test('a submitted check is corrected by a new one that names it', async () => {
   await visit('屋里没人，邻居说去县城了')
   await phone.page.locator('a.visit').first().click()
@@ -103,12 +131,19 @@ test('a submitted check is corrected by a new one that names it', async () => {
   await phone.page.locator('a.visit').first().click()
   await phone.get('supersedes').click()
   await phone.page.waitForFunction((hash) => location.hash === hash, first)
+  // An address of a check that is over leads to what was submitted.
+  for (const path of [first.replace('/read', '/review'), first.replace('/read', '')]) {
+    await phone.go(path.slice(1))
+    await phone.page.waitForFunction((hash) => location.hash === hash, first)
+    await phone.get('replace').waitFor()
+  }
 })
 
 test('the village on one screen: done and due, what waits, and who has not synced', async () => {
   await phone.offline(false)
   await phone.sync()
   const other = await world.enrolled('王建平', 'first_secretary', '手机2')
+  await other.isWhole()
   await other.offline(true)
   await other.go('/overview')
   await other.get('device').first().waitFor()
@@ -128,10 +163,14 @@ async function visit(reason: string): Promise<void> {
   await submit()
 }
 
-async function submit(): Promise<void> {
+async function toReview(): Promise<void> {
   await phone.get('steps').click()
   await phone.get('to-review').click()
   await phone.get('submit').waitFor()
+}
+
+async function submit(): Promise<void> {
+  await toReview()
   await explainAll(phone)
   await phone.get('submit').click()
   await phone.get('check').waitFor()

@@ -59,6 +59,8 @@ async function sign(question: string): Promise<void> {
 
 test('a crack is photographed with no network, and a slip is taken out again', async () => {
   phone = await world.enrolled('张秀英', 'work_team', '手机1')
+  // All of the app is on the phone when its service worker stands.
+  await phone.page.evaluate(() => navigator.serviceWorker.ready.then(() => true))
   await world.stop()
   await phone.household(0)
   await phone.check()

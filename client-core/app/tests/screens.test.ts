@@ -1,10 +1,11 @@
 // The screens at the size of a phone, two of them in large type and one of those in English: nothing to touch is below
-// 44 px, nothing runs over the side, and nothing complains. With RUHU_SCREENSHOTS=1 the pictures of the README are taken anew.
+// 44 px, nothing runs over the side, nothing is a barrier to those who see or hold badly, and nothing complains. With RUHU_SCREENSHOTS=1 the pictures of the README are taken anew.
 
 import { fileURLToPath } from 'node:url'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { barriers } from './barriers'
 import { World, type Phone } from './world'
 
 /** The least height of what is touched, CSS pixels (WCAG 2.2, 2.5.5). */
@@ -36,6 +37,7 @@ async function look(name: string): Promise<void> {
   await phone.page.waitForTimeout(400)
   expect(await small(), name).toEqual([])
   expect(await overrun(), name).toBe(0)
+  expect.soft(await barriers(phone.page), name).toEqual([])
   expect(phone.complaints, name).toEqual([])
   if (process.env['RUHU_SCREENSHOTS']) await phone.page.screenshot({ path: `${FOLDER}/${name}.png`, scale: 'css' })
 }

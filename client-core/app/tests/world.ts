@@ -179,6 +179,11 @@ export class Phone {
     return page
   }
 
+  /** Waits until the app is on the phone whole, so that its screens open with no network. */
+  async isWhole(): Promise<void> {
+    await this.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+  }
+
   /** The network of the browser is cut, or there again. */
   async offline(cut: boolean): Promise<void> {
     await this.#context!.setOffline(cut)

@@ -2,12 +2,14 @@
 
 use ruhu_survey::id::VillageId;
 use rusqlite::{Connection, params};
+use serde::Serialize;
 
 use crate::error::Error;
 use crate::store::batch::number;
 
 /// A repair: what was found when a village's fingerprint differed from the server's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Repair {
     /// The village.
     pub village: VillageId,

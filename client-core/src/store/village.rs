@@ -8,13 +8,15 @@ use ruhu_survey::sealed::HouseholdKey;
 use ruhu_sync::response::RelayedDecision;
 use ruhu_sync::{Cursor, KeyBytes};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::store::batch::number;
 
 /// A village of this device (行政村).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Village {
     /// Its id.
     pub id: VillageId,

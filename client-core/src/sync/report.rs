@@ -1,6 +1,7 @@
 //! What a sync counts, and how it tells.
 
 use ruhu_survey::id::VillageId;
+use serde::Serialize;
 
 use crate::error::Error;
 use crate::receive::{Restored, Taken};
@@ -8,7 +9,8 @@ use crate::store::repair::Repair;
 use crate::transport::TransportError;
 
 /// How far a sync has come. Counted in receipts and stored batches, never guessed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Progress {
     /// Own batches that the server has durably, in this sync.
     pub receipts: u64,

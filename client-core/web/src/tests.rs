@@ -1,17 +1,21 @@
 //! Calls end to end, over an ordinary folder; and the types that the app is written against.
 
 use expect_test::expect_file;
-use ruhu_client_core::FormUpdate;
+use ruhu_client_core::{
+    DeviceSeen, DeviceStatus, Fork, FormUpdate, KnownDevice, LastSync, ListedHousehold, Overview, Progress,
+    ReceiptLine, Repair, SendState, Status, Unsent, Village,
+};
 use ruhu_survey::expression::Val;
 use ruhu_survey::field_table::{Source, Unit};
 use ruhu_survey::form::{self, Label};
+use ruhu_survey::id::{DeploymentId, DeviceId, HouseholdId, UserId, VillageId};
+use ruhu_survey::role::Role;
 use ruhu_survey::rule::RuleAnswer;
 use ts_rs::{Config, TS};
 
 use crate::answer::{
-    Attribution, CheckLine, CheckPage, Conflict, DeviceLine, DeviceSeen, DeviceState, DraftLine, Enrolment,
-    Event, Field, FormPage, HouseholdLine, HouseholdPage, InputLine, LastSync, LeadLine, MemberLine,
-    Overview, Progress, RefusedLine, Scalar, Standing, Standpoint, Status, SyncResult, Unsent, VillageLine,
+    Attribution, CheckLine, CheckPage, Conflict, DraftLine, Enrolment, Event, Field, FormPage, HouseholdPage,
+    InputLine, LeadLine, MemberLine, RefusedLine, Scalar, Standing, SyncResult,
 };
 use crate::call::{Call, HouseholdQuery, MemberSaid, Said, What};
 use crate::problem::Problem;
@@ -32,19 +36,28 @@ fn the_app_is_written_against_these_types() {
         Problem,
         Standing,
         Enrolment,
-        VillageLine,
-        DeviceState,
+        DeploymentId,
+        DeviceId,
+        HouseholdId,
+        UserId,
+        VillageId,
+        Role,
+        Village,
+        DeviceStatus,
         Unsent,
         LastSync,
+        ReceiptLine,
+        Fork,
+        Repair,
         Status,
         Progress,
         SyncResult,
         RefusedLine,
-        DeviceLine,
+        KnownDevice,
         DeviceSeen,
         Overview,
-        Standpoint,
-        HouseholdLine,
+        SendState,
+        ListedHousehold,
         MemberLine,
         Attribution,
         Field,

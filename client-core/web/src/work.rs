@@ -138,11 +138,10 @@ fn answer_question(client: &mut Client, check: CheckId, asked: &Asked<'_>, said:
 /// A call that reads.
 fn look(client: &Client, call: Call) -> Answer {
     match call {
-        Call::Villages => lines::<_, answer::VillageLine>(client.villages()?),
+        Call::Villages => json(&client.villages()?),
         Call::Groups { village } => json(&client.groups(village_id(&village)?)?),
         Call::Households { village, query: asked } => {
-            let found = client.households(village_id(&village)?, &query(asked))?;
-            lines::<_, answer::HouseholdLine>(found)
+            json(&client.households(village_id(&village)?, &query(asked))?)
         }
         Call::Household { household } => json(&answer::page(client.household(household_id(&household)?)?)),
         Call::History { document } => {
@@ -159,13 +158,11 @@ fn look(client: &Client, call: Call) -> Answer {
         Call::Drafts => lines::<_, answer::CheckLine>(client.drafts()?),
         Call::Conflicts { village } => lines::<_, answer::Conflict>(client.conflicts(village_id(&village)?)?),
         Call::Reveal { document, key } => json(&client.reveal(document_id(&document)?, &key)?),
-        Call::Status => json(&answer::Status::from(client.status()?)),
+        Call::Status => json(&client.status()?),
         Call::Refused => lines::<_, answer::RefusedLine>(client.refused()?),
         Call::Codes { list } => codes(&list),
-        Call::Overview { village, since } => {
-            json(&answer::Overview::from(client.overview(village_id(&village)?, &since)?))
-        }
-        Call::Devices => lines::<_, answer::DeviceLine>(client.devices()?),
+        Call::Overview { village, since } => json(&client.overview(village_id(&village)?, &since)?),
+        Call::Devices => json(&client.devices()?),
         _ => Err(Problem::argument("call")),
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A role in a village. The codes and names are part of signed formats and never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// A member of the work team that lives in the village (驻村工作队员).

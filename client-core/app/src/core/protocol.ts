@@ -5,12 +5,12 @@ import type {
   CheckLine,
   CheckPage,
   Conflict,
-  DeviceLine,
+  KnownDevice,
   DraftLine,
   Enrolment,
   Event,
   FormPage,
-  HouseholdLine,
+  ListedHousehold,
   HouseholdPage,
   LeadLine,
   Offered,
@@ -21,7 +21,7 @@ import type {
   Standing,
   Status,
   SyncResult,
-  VillageLine,
+  Village,
 } from './types'
 import type { PhotoAsked, PhotoTold } from './photo-protocol'
 
@@ -38,9 +38,9 @@ export interface Answers {
   change_passphrase: null
   enrol_by_link: Enrolment
   enrol_by_code: Enrolment
-  villages: VillageLine[]
+  villages: Village[]
   groups: [string, number][]
-  households: HouseholdLine[]
+  households: ListedHousehold[]
   household: HouseholdPage
   history: Event[]
   check: CheckPage
@@ -68,7 +68,7 @@ export interface Answers {
   reveal: string | null
   status: Status
   refused: RefusedLine[]
-  devices: DeviceLine[]
+  devices: KnownDevice[]
   sync: SyncResult
 }
 

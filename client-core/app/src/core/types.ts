@@ -73,8 +73,86 @@ words: string,
  * Whether it is done; otherwise call again with the words that a person compared.
  */
 done: boolean, };
-export type VillageLine = { id: string, code: string, name: string, granted: boolean, households: number, synced_ms: number | null, mismatch_ms: number | null, };
-export type DeviceState = { device: string, name: string, user: string, user_name: string, role: string, until_ms: number, revoked: boolean, provisional: boolean, server: string, server_words: string, };
+export type DeploymentId = string;
+export type DeviceId = string;
+export type HouseholdId = string;
+export type UserId = string;
+export type VillageId = string;
+export type Role = "work_team" | "first_secretary" | "village_officer" | "township" | "county" | "department" | "supervisor" | "third_party" | "administrator" | "server";
+export type Village = { 
+/**
+ * Its id.
+ */
+id: VillageId, 
+/**
+ * Its official 12-digit code today; empty when it is not known yet.
+ */
+code: string, 
+/**
+ * Its name; empty when it is not known yet.
+ */
+name: string, 
+/**
+ * Whether the present certificate names it.
+ */
+granted: boolean, 
+/**
+ * Households on this device.
+ */
+households: number, 
+/**
+ * When it was last synced to the end, milliseconds since 1970 by the device's clock.
+ */
+synced_ms: number | null, 
+/**
+ * When its changes were last found to differ from the server's; `None` when they agree.
+ */
+mismatch_ms: number | null, };
+export type DeviceStatus = { 
+/**
+ * The installation.
+ */
+deployment: DeploymentId, 
+/**
+ * Its id.
+ */
+device: DeviceId, 
+/**
+ * Its label.
+ */
+name: string, 
+/**
+ * Whose it is.
+ */
+user: UserId, 
+/**
+ * Their name, as the server gave it.
+ */
+user_name: string, 
+/**
+ * What they are.
+ */
+role: Role, 
+/**
+ * Until when the certificate holds, milliseconds since 1970.
+ */
+until_ms: number, 
+/**
+ * When the key was revoked, if it was.
+ */
+revoked_ms: number | null, 
+/**
+ * Whether a person has to enrol it again: until then the server keeps apart what it sends.
+ */
+provisional: boolean, 
+/**
+ * The server's address.
+ */
+server: string, 
+/**
+ * The server's key in six words.
+ */
+server_words: [string, string, string, string, string, string], };
 export type Unsent = { 
 /**
  * Checks being filled in.
@@ -95,42 +173,185 @@ sent: number,
 /**
  * Batches that the server will not take.
  */
-turned_away: number, };
-export type LastSync = { started_ms: number, ended_ms: number | null, complete: boolean, sent_bytes: number, got_bytes: number, receipts: number, batches: number, };
+turned_away: number, 
+/**
+ * Keys of new households that the server has not confirmed.
+ */
+keys: number, 
+/**
+ * Batches of others that this device carries and that the server has not receipted.
+ */
+carried: number, 
+/**
+ * Batches of others that wait here for one before them; they are not applied.
+ */
+staged: number, };
+export type LastSync = { 
+/**
+ * When it began, by the device's clock.
+ */
+started_ms: number, 
+/**
+ * When it ended; `None` when it was cut off by a kill.
+ */
+ended_ms: number | null, 
+/**
+ * `complete`, `paused`, or what stopped it.
+ */
+outcome: string, 
+/**
+ * Requests made.
+ */
+requests: number, 
+/**
+ * Bytes of request bodies.
+ */
+sent_bytes: number, 
+/**
+ * Bytes of response bodies.
+ */
+got_bytes: number, 
+/**
+ * Own batches received.
+ */
+receipts: number, 
+/**
+ * Batches relayed.
+ */
+batches: number, };
+export type ReceiptLine = { 
+/**
+ * The village.
+ */
+village: VillageId, 
+/**
+ * The number of the batch in this device's chain.
+ */
+number: number, 
+/**
+ * How many changes it brought.
+ */
+changes: number, 
+/**
+ * When the server had it, by the server's clock.
+ */
+received_ms: number, };
+export type Fork = { 
+/**
+ * The village.
+ */
+village: VillageId, 
+/**
+ * Whose chain.
+ */
+device: DeviceId, 
+/**
+ * The first number that two batches have.
+ */
+number: number, };
+export type Repair = { 
+/**
+ * The village.
+ */
+village: VillageId, 
+/**
+ * When, milliseconds since 1970 by the device's clock.
+ */
+at_ms: number, 
+/**
+ * Documents of which the server had more, or other, than was here.
+ */
+fetched: number, 
+/**
+ * Batches that were queued again because the server lacks them.
+ */
+returned: number, 
+/**
+ * Documents that the server named and did not prove.
+ */
+unproved: number, 
+/**
+ * `mended`, or a stable code of why not.
+ */
+outcome: string, };
 export type Status = { 
 /**
- * Who it is; nothing before enrolment.
+ * Who it is; `None` before enrolment.
  */
-device: DeviceState | null, 
+device: DeviceStatus | null, 
 /**
- * Its villages.
+ * Its villages, with when each was last synced and whether the fingerprints agree.
  */
-villages: Array<VillageLine>, 
+villages: Array<Village>, 
 /**
  * What the server has not receipted.
  */
 unsent: Unsent, 
 /**
- * Own changes that the server did not accept.
+ * Own changes that the server did not accept: see [`Client::refused`].
  */
 not_accepted: number, 
 /**
- * Things that came and were set aside.
+ * Things that came and were set aside: see [`Client::set_aside`].
  */
 set_aside: number, 
 /**
- * The last sync.
+ * The last sync, ended or not.
  */
 last_sync: LastSync | null, 
 /**
- * When the server's log was found to contradict itself; nothing is accepted since.
+ * The newest receipts, the newest first, ten at most.
+ */
+last_receipts: Array<ReceiptLine>, 
+/**
+ * Chains that have forked: somebody copied a device, or restored it.
+ */
+forks: Array<Fork>, 
+/**
+ * The last repair of each village, the newest first.
+ */
+repairs: Array<Repair>, 
+/**
+ * When the log was found inconsistent, by the device's clock; nothing is accepted since.
  */
 log_inconsistent_ms: number | null, 
 /**
- * How far the device's clock was ahead of the server's.
+ * Own batches received that no verified backup of the server is known to hold.
+ */
+beyond_backup: number, 
+/**
+ * When the newest backup known had been read back, by the server's clock.
+ */
+backup_ms: number | null, 
+/**
+ * How far this device's clock was ahead of the server's at the last sync, milliseconds.
  */
 clock_ahead_ms: number | null, };
-export type Progress = { receipts: number, to_send: number, relayed: number, villages_done: number, villages: number, };
+export type Progress = { 
+/**
+ * Own batches that the server has durably, in this sync.
+ */
+receipts: number, 
+/**
+ * Own batches that this sync set out to send.
+ */
+to_send: number, 
+/**
+ * Batches of others that were stored.
+ */
+relayed: number, 
+/**
+ * Batches carried for others that the server has durably, in this sync.
+ */
+carried: number, 
+/**
+ * Villages that are caught up.
+ */
+villages_done: number, 
+/**
+ * Villages that this sync set out to catch up.
+ */
+villages: number, };
 export type SyncResult = { 
 /**
  * `complete`, `paused`, or why the link failed: `unreachable`, `cut`, `stalled`, `unclear`, `address`, `other`.
@@ -185,35 +406,143 @@ rule: string,
  * Whether it was written anew.
  */
 replaced: boolean, };
-export type DeviceLine = { 
+export type KnownDevice = { 
 /**
  * Its id.
  */
-device: string, 
+device: DeviceId, 
 /**
  * Its label.
  */
 name: string, 
 /**
- * The role of its person.
+ * Whose it is.
  */
-role: string, 
+user: UserId, 
+/**
+ * What they are.
+ */
+role: Role, 
+/**
+ * From when the certificate holds, milliseconds since 1970.
+ */
+from_ms: number, 
+/**
+ * Until when.
+ */
+until_ms: number, 
+/**
+ * When the key was revoked, if it was.
+ */
+revoked_ms: number | null, };
+export type DeviceSeen = { 
+/**
+ * The device.
+ */
+device: DeviceId, 
+/**
+ * Its label.
+ */
+name: string, 
+/**
+ * What its person is.
+ */
+role: Role, 
 /**
  * Whether its key was revoked.
  */
-revoked: boolean, };
-export type DeviceSeen = { device: string, name: string, role: string, revoked: boolean, own: boolean, received_ms: number | null, received: number, waiting: number, lacking: number, };
-export type Overview = { as_of_ms: number | null, households: number, done: number, never: number, conflicts: number, devices: Array<DeviceSeen>, };
-export type Standpoint = { 
+revoked: boolean, 
 /**
- * `refused`, `quarantined`, `draft`, `queued`, `sent`, `held` or `received`.
+ * Whether it is this device.
  */
-state: string, 
+own: boolean, 
 /**
- * The rule's code, of what was refused or is kept apart.
+ * When the server received its newest batch, by the server's clock; `None` when nothing is known here.
  */
-rule: string | null, };
-export type HouseholdLine = { id: string, head_name: string, group: string, address: string, number: string, members: number, conflicts: number, last_checked: string | null, last_result: string | null, send: Standpoint | null, };
+received_ms: number | null, 
+/**
+ * Batches of it that the server has received, as far as this device knows.
+ */
+received: number, 
+/**
+ * Batches of it that are here and that the server is not known to have.
+ */
+waiting: number, 
+/**
+ * Batches that lack in its chain below the newest one known here.
+ */
+lacking: number, };
+export type Overview = { 
+/**
+ * When a sync of the village last ended whole, by this device's clock; `None`: never.
+ */
+as_of_ms: number | null, 
+/**
+ * Households whose file is open.
+ */
+households: number, 
+/**
+ * Of these, visited on the asked day or later.
+ */
+done: number, 
+/**
+ * Of these, never visited.
+ */
+never: number, 
+/**
+ * Fields that wait for a named person to decide.
+ */
+conflicts: number, 
+/**
+ * The devices that may write here or have written, the one that was heard of longest ago first.
+ */
+devices: Array<DeviceSeen>, };
+export type SendState = { state: string; rule: string | null };
+export type ListedHousehold = { 
+/**
+ * Its id.
+ */
+id: HouseholdId, 
+/**
+ * The head's name (户主); empty when none is known.
+ */
+head_name: string, 
+/**
+ * The group (村民小组).
+ */
+group: string, 
+/**
+ * The address.
+ */
+address: string, 
+/**
+ * The official number (户编号).
+ */
+number: string, 
+/**
+ * Members who have not left.
+ */
+members: number, 
+/**
+ * Open conflicts.
+ */
+conflicts: number, 
+/**
+ * Whether the file is not closed.
+ */
+active: boolean, 
+/**
+ * The date of the last check, `YYYY-MM-DD`; `None` when never.
+ */
+last_checked: string | null, 
+/**
+ * The code of its result.
+ */
+last_result: string | null, 
+/**
+ * Where this device's own edits of it stand; `None` when it has none, or all are received.
+ */
+send_state: SendState | null, };
 export type MemberLine = { 
 /**
  * The member's id.
@@ -345,7 +674,7 @@ result: Label | null,
 /**
  * Where it stands; nothing for another device's.
  */
-send: Standpoint | null, };
+send: SendState | null, };
 export type CheckPage = { 
 /**
  * What lists show of it.
@@ -457,7 +786,7 @@ conflicts: Array<Conflict>,
 /**
  * Where this device's own edits of the register stand.
  */
-send: Standpoint | null, };
+send: SendState | null, };
 export type Event = { 
 /**
  * The key.

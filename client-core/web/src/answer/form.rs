@@ -72,8 +72,8 @@ pub(crate) fn form_page(client: &Client, check: CheckId, short: bool) -> Result<
     Ok(FormPage { line: draft.line.into(), view, update: shown.update, misfits })
 }
 
-/// Masks what an earlier visit left of a private text: a page draws it, and whoever needs it taps it open in
-/// the register.
+/// Masks what an earlier visit left of a private text. It can be accepted as it is or typed anew, neither of which
+/// needs it on the screen.
 fn hide(item: &mut Item, said: &BTreeSet<&str>) {
     if !item.private || !matches!(item.kind, QuestionType::Text | QuestionType::Position) {
         return;

@@ -1,6 +1,6 @@
 //! Households, checks, conflicts and history as a page shows them.
 
-use ruhu_client_core as core;
+use ruhu_client_core::{self as core, SendState};
 use ruhu_survey::change::{DocumentId, DocumentKind, Value};
 use ruhu_survey::code_list::{Code, code};
 use ruhu_survey::field_table::{self, FieldKey};
@@ -10,56 +10,6 @@ use ruhu_survey::household::Member;
 use serde::Serialize;
 
 use super::{Scalar, same, text_of};
-
-/// A household in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[expect(missing_docs, reason = "each field is the field of `ListedHousehold` of the same name")]
-pub struct HouseholdLine {
-    pub id: String,
-    pub head_name: String,
-    pub group: String,
-    pub address: String,
-    pub number: String,
-    pub members: u64,
-    pub conflicts: u64,
-    pub last_checked: Option<String>,
-    pub last_result: Option<String>,
-    pub send: Option<Standpoint>,
-}
-
-/// Where what was written on this device stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Standpoint {
-    /// `refused`, `quarantined`, `draft`, `queued`, `sent`, `held` or `received`.
-    pub state: String,
-    /// The rule's code, of what was refused or is kept apart.
-    pub rule: Option<String>,
-}
-
-impl From<core::SendState> for Standpoint {
-    fn from(state: core::SendState) -> Self {
-        Self { state: state.name().to_owned(), rule: state.rule().map(ToOwned::to_owned) }
-    }
-}
-
-impl From<core::ListedHousehold> for HouseholdLine {
-    fn from(household: core::ListedHousehold) -> Self {
-        Self {
-            id: household.id.to_string(),
-            head_name: household.head_name,
-            group: household.group,
-            address: household.address,
-            number: household.number,
-            members: household.members,
-            conflicts: household.conflicts,
-            last_checked: household.last_checked,
-            last_result: household.last_result,
-            send: household.send_state.map(Standpoint::from),
-        }
-    }
-}
 
 /// A household with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,7 +38,7 @@ pub struct HouseholdPage {
     /// The fields with unequal concurrent values.
     pub conflicts: Vec<Conflict>,
     /// Where this device's own edits of the register stand.
-    pub send: Option<Standpoint>,
+    pub send: Option<SendState>,
 }
 
 /// A member in a list.
@@ -144,7 +94,7 @@ pub(crate) fn page(view: core::HouseholdView) -> HouseholdPage {
         checks: view.checks.into_iter().map(CheckLine::from).collect(),
         latest_answers: view.latest_answers.into_iter().map(|one| field(DocumentKind::Check, one)).collect(),
         conflicts: view.conflicts.into_iter().map(Conflict::from).collect(),
-        send: view.send_state.map(Standpoint::from),
+        send: view.send_state,
     }
 }
 
@@ -254,7 +204,7 @@ pub struct CheckLine {
     /// What came of the visit; nothing before it is submitted.
     pub result: Option<Label>,
     /// Where it stands; nothing for another device's.
-    pub send: Option<Standpoint>,
+    pub send: Option<SendState>,
 }
 
 impl From<core::ListedCheck> for CheckLine {
@@ -274,7 +224,7 @@ impl From<core::ListedCheck> for CheckLine {
             started_ms: check.started_ms,
             ended_ms: check.ended_ms,
             result: code("visit_result", &check.result).map(text),
-            send: check.send_state.map(Standpoint::from),
+            send: check.send_state,
         }
     }
 }

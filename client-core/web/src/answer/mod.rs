@@ -7,13 +7,9 @@ mod state;
 
 pub use form::{FormPage, InputLine, LeadLine};
 pub use household::{
-    Attribution, CheckLine, CheckPage, Conflict, DraftLine, Event, Field, HouseholdLine, HouseholdPage,
-    MemberLine, Standpoint,
+    Attribution, CheckLine, CheckPage, Conflict, DraftLine, Event, Field, HouseholdPage, MemberLine,
 };
-pub use state::{
-    DeviceLine, DeviceSeen, DeviceState, Enrolment, LastSync, Overview, Progress, RefusedLine, Standing,
-    Status, SyncResult, Unsent, VillageLine,
-};
+pub use state::{Enrolment, RefusedLine, Standing, SyncResult};
 
 use ruhu_survey::change::Value;
 use ruhu_survey::field_table::{AnswerState, Field as TableField, format_value};

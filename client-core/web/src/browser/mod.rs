@@ -16,7 +16,6 @@ use web_sys::FileSystemSyncAccessHandle;
 use self::environment::PageEnvironment;
 use self::opfs::{OpfsPool, OpfsSlots};
 use self::transport::FetchTransport;
-use crate::answer;
 use crate::call::Call;
 use crate::names::NamedFiles;
 use crate::photo::{self, PhotoCall, WantedPicture};
@@ -70,7 +69,7 @@ impl Core {
         let call: Call = read(&json)?;
         let listener = self.progress.clone();
         let mut tell = |progress: Progress| {
-            if let Ok(text) = serde_json::to_string(&answer::Progress::from(progress)) {
+            if let Ok(text) = serde_json::to_string(&progress) {
                 // A page that does not listen is no reason to stop a sync.
                 let _ = listener.call1(&JsValue::NULL, &JsValue::from_str(&text));
             }
