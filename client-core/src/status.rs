@@ -2,7 +2,7 @@
 
 use ruhu_ledger::certificate::{Certificate, CertificateKind};
 use ruhu_survey::change::{ChangeHash, DocumentId, parse};
-use ruhu_survey::id::{DeploymentId, DeviceId, UserId, VillageId};
+use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, UserId, VillageId};
 use ruhu_survey::role::Role;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::store::epoch;
 use crate::store::meta::{self, Fact};
 use crate::store::repair::{self, Repair};
 use crate::store::village::Village;
-use crate::store::{certificate, set_aside, staged};
+use crate::store::{certificate, photo, set_aside, staged};
 
 /// The state of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,6 +98,8 @@ pub struct Unsent {
     pub carried: u64,
     /// Batches of others that wait here for one before them; they are not applied.
     pub staged: u64,
+    /// Photos of submitted checks that the server is not known to have: see [`Client::send_photos`].
+    pub photos: u64,
 }
 
 /// One sync.
@@ -201,7 +203,7 @@ impl Client {
             backup_ms,
             device: self.device_status()?,
             villages: self.villages()?,
-            unsent: unsent(connection)?,
+            unsent: unsent(connection, self.identity_if_any().map(|identity| identity.epoch))?,
             not_accepted: count(
                 connection,
                 &format!("SELECT count(*) FROM change c WHERE {}", document::not_accepted()),
@@ -296,7 +298,7 @@ fn count(connection: &Connection, sql: &str) -> Result<u64, Error> {
     Ok(number(statement.query_row([], |row| row.get(0))?))
 }
 
-fn unsent(connection: &Connection) -> Result<Unsent, Error> {
+fn unsent(connection: &Connection, epoch: Option<EpochId>) -> Result<Unsent, Error> {
     let batches = |state: u8| {
         count(connection, &format!("SELECT count(*) FROM batch WHERE own = 1 AND state = {state}"))
     };
@@ -309,6 +311,7 @@ fn unsent(connection: &Connection) -> Result<Unsent, Error> {
         keys: count(connection, "SELECT count(*) FROM household_key WHERE uploaded = 0")?,
         carried: count(connection, "SELECT count(*) FROM batch WHERE own = 0 AND state IN (0, 1)")?,
         staged: staged::count(connection)?,
+        photos: epoch.map_or(Ok(0), |epoch| Ok::<_, Error>(photo::to_send(connection, epoch)?.0))?,
     })
 }
 

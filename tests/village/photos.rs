@@ -214,13 +214,16 @@ fn the_command_line_takes_lists_sends_and_saves_photos() {
 
     one.run(&["check", &household, "--answers", &answers]);
     assert_eq!(one.json(&["sync", "--no-photos"])["photos"], serde_json::Value::Null);
-    assert!(one.run(&["status"]).contains("1 photos wait to be sent"));
+    let said = one.run(&["status"]);
+    assert!(said.contains("1 photos wait to be sent") && !said.contains("received everything"), "{said}");
+    assert_eq!(one.json(&["status"])["unsent"]["photos"], 1);
     let synced = one.sync();
     assert_eq!(
         (&synced["photos"]["outcome"], &synced["photos"]["received"]),
         (&"complete".into(), &1.into())
     );
     assert_eq!(one.json(&["photo", "list", &household])[0]["state"]["state"], "received");
+    assert!(one.run(&["status"]).contains("received everything"));
 
     other.sync();
     assert_eq!(

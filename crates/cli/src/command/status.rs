@@ -81,7 +81,8 @@ fn tell_unsent(status: &Status, output: &Output) {
         }
     }
     if unsent.drafts + unsent.changes + batches + unsent.turned_away == 0 {
-        if unsent.carried + unsent.staged > 0 {
+        // What waits besides is said by itself.
+        if unsent.carried + unsent.staged + unsent.photos > 0 {
             return;
         }
         return output.say("ruhu_all_received", &[]);
@@ -178,6 +179,7 @@ fn as_json(status: &Status, refused: &[NotAccepted]) -> Value {
         "unsent": {
             "drafts": unsent.drafts, "changes": unsent.changes, "queued": unsent.queued,
             "sent": unsent.sent, "turned_away": unsent.turned_away, "keys": unsent.keys, "carried": unsent.carried, "staged": unsent.staged,
+            "photos": unsent.photos,
         },
         "not_accepted": not_accepted.collect::<Value>(),
         "set_aside": status.set_aside,
