@@ -185,7 +185,11 @@ carried: number,
 /**
  * Batches of others that wait here for one before them; they are not applied.
  */
-staged: number, };
+staged: number, 
+/**
+ * Photos of submitted checks that the server is not known to have: see [`Client::send_photos`].
+ */
+photos: number, };
 export type LastSync = { 
 /**
  * When it began, by the device's clock.
