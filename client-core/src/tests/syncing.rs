@@ -3,6 +3,7 @@
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::role::Role;
 
+use super::forked::copy;
 use super::server::Fault;
 use super::*;
 use crate::{SyncOutcome, TransportError};
@@ -192,6 +193,21 @@ fn a_rewritten_log_stops_everything_loudly_and_keeps_the_evidence() {
     let aside = one.client.set_aside().unwrap();
     assert_eq!((aside[0].kind.as_str(), aside[0].code.as_str()), ("checkpoint", "log_inconsistent"));
     put(&mut one, village, HOUSEHOLD, "remarks", "还能写");
+}
+
+#[test]
+fn an_older_answer_to_a_store_that_was_taken_back_says_nothing_of_batches_that_it_does_not_know() {
+    let server = FakeServer::new();
+    let village = village(&server);
+    let (mut lost, mut taken_back) = copy(Tablet::enrolled(&server, 1));
+    put(&mut lost, village, HOUSEHOLD, "remarks", "甲");
+    lost.sync(&server);
+    server.faults(&[Fault::IsRepeated]);
+    taken_back.sync(&server);
+    let report = taken_back.sync(&server);
+    assert_eq!((report.outcome, report.set_aside), (SyncOutcome::Complete, 0));
+    assert!(taken_back.client.set_aside().unwrap().is_empty());
+    assert_eq!(values(&taken_back, village, HOUSEHOLD, "remarks"), ["甲"]);
 }
 
 #[test]
