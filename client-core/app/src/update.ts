@@ -20,4 +20,8 @@ export function watchForUpdate(): void {
 }
 
 /** Takes the newer app. Drafts lie in the store, so nothing is lost. */
-export const update = (): Promise<void> => takeUpdate?.(true) ?? Promise.resolve()
+export async function update(): Promise<void> {
+  // The plugin reloads only pages that had a service worker when they began; the first page of a phone had none.
+  navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true })
+  await takeUpdate?.()
+}

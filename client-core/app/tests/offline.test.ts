@@ -31,6 +31,25 @@ test('a phone is enrolled by a pasted link and holds the village after its first
   expect(phone.complaints).toEqual([])
 })
 
+test('the browser can install it', async () => {
+  const devtools = await phone.page.context().newCDPSession(phone.page)
+  const { installabilityErrors } = await devtools.send('Page.getInstallabilityErrors')
+  expect(installabilityErrors).toEqual([])
+  const { data } = await devtools.send('Page.getAppManifest')
+  expect(JSON.parse(data ?? '{}')).toMatchObject({ display: 'standalone', start_url: expect.any(String) })
+})
+
+test('a browser that may clear the data is said to be one, until it promises to keep them', async () => {
+  await phone.go('/')
+  await phone.get('not-persisted').waitFor()
+  const devtools = await phone.page.context().newCDPSession(phone.page)
+  await devtools.send('Browser.grantPermissions', { permissions: ['durableStorage'], origin: world.url })
+  await phone.go('/settings')
+  await phone.get('ask-to-persist').click()
+  await phone.get('persisted').filter({ hasText: '答应长期保留' }).waitFor()
+  await devtools.send('Browser.resetPermissions')
+})
+
 test('with the server stopped and the network cut it opens cold', async () => {
   await world.stop()
   await phone.close()

@@ -1,7 +1,7 @@
 // A real server with one invented village, in a folder that goes away; and phones: Chromium with a profile each.
 
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,10 +15,10 @@ export const PROGRAMS = process.env['RUHU_PROGRAMS'] ?? fileURLToPath(new URL('.
 /** The server as the tests of the workspace build it. */
 const SERVER = join(PROGRAMS, 'ruhu-server-under-test')
 const RUHU = join(PROGRAMS, 'ruhu-under-test')
-const BROWSER = process.env['RUHU_BROWSER'] ?? '/usr/bin/chromium'
+export const BROWSER = process.env['RUHU_BROWSER'] ?? '/usr/bin/chromium'
 /** As a common phone has it. */
 const SCREEN = { width: 390, height: 844 }
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
 ]
@@ -37,6 +37,8 @@ function freePort(): Promise<number> {
 export class World {
   readonly #phones: Phone[] = []
   #server: ChildProcess | null = null
+  /** The folder of the app that is served. */
+  #app = DIST
 
   private constructor(
     readonly folder: string,
@@ -72,7 +74,7 @@ export class World {
   }
 
   start(): Promise<void> {
-    const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--app-folder', DIST, '--data', this.#data]
+    const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--app-folder', this.#app, '--data', this.#data]
     const server = spawn(SERVER, args, { stdio: ['ignore', 'pipe', 'ignore'] })
     this.#server = server
     return new Promise((ready, failed) => {
@@ -90,6 +92,20 @@ export class World {
       server.once('exit', () => stopped())
       server.kill('SIGKILL')
     })
+  }
+
+  /** A newer app is put on the server: its page differs, and so the list of what a phone keeps of it. */
+  async releaseApp(): Promise<void> {
+    await this.stop()
+    this.#app = join(this.folder, 'newer-app')
+    cpSync(DIST, this.#app, { recursive: true })
+    const rewrite = (name: string, change: (text: string) => string): void => {
+      for (const packed of ['.br', '.gz']) rmSync(join(this.#app, name + packed), { force: true })
+      writeFileSync(join(this.#app, name), change(readFileSync(join(this.#app, name), 'utf8')))
+    }
+    rewrite('index.html', (text) => text.replace('</head>', '<meta name="release" content="newer"></head>'))
+    rewrite('sw.js', (text) => text.replace(/(url:"index.html",revision:")[0-9a-f]+/, '$1newer'))
+    await this.start()
   }
 
   /** The server is lost and comes back from a backup, without the key that signed: in a new epoch. */
