@@ -104,6 +104,6 @@ export function sayDevice({ device, device_name }: Pick<Attribution, 'device' | 
 /** How many things the server has not receipted. */
 export function unsentCount(status: Status | null): number {
   if (!status) return 0
-  const { changes, queued, sent, turned_away } = status.unsent
-  return changes + queued + sent + turned_away
+  const { changes, queued, sent, turned_away, photos } = status.unsent
+  return changes + queued + sent + turned_away + photos
 }

@@ -99,9 +99,14 @@ test('a householder signs by finger, and the check is submitted without waiting'
 })
 
 test('the photos follow the text, and each says that the server has it', async () => {
+  await phone.go('/sync')
+  await phone.get('photos-waiting').filter({ hasText: '4 张' }).waitFor()
+  expect(await phone.get('all-received').count()).toBe(0)
   await world.start()
   await phone.sync()
   await phone.get('photos-sent').filter({ hasText: '收到 4 张' }).waitFor()
+  await phone.get('all-received').waitFor()
+  expect(await phone.get('unsent').innerText()).toBe('0')
   await phone.household(0)
   await phone.get('photo-strip').waitFor()
   expect(await states()).toEqual(Array(4).fill('received'))
