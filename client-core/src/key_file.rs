@@ -168,13 +168,19 @@ impl KeyFile {
     }
 
     fn cipher(&self, passphrase: &str) -> Option<XChaCha20Poly1305> {
-        let Cost { memory_kib, passes, lanes } = self.cost;
-        let parameters = Params::new(memory_kib, passes, lanes, Some(32)).ok()?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
-        let mut key = Zeroizing::new([0; 32]);
-        argon2.hash_password_into(passphrase.as_bytes(), &self.salt, key.as_mut_slice()).ok()?;
+        let key = stretched(passphrase, &self.salt, self.cost)?;
         XChaCha20Poly1305::new_from_slice(key.as_slice()).ok()
     }
+}
+
+/// 32 bytes of a secret that people remember, at a cost (Argon2id, RFC 9106); none where the cost is out of bounds.
+pub(crate) fn stretched(secret: &str, salt: &[u8], cost: Cost) -> Option<Zeroizing<[u8; 32]>> {
+    let Cost { memory_kib, passes, lanes } = cost;
+    let parameters = Params::new(memory_kib, passes, lanes, Some(32)).ok()?;
+    let mut key = Zeroizing::new([0; 32]);
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+    argon2.hash_password_into(secret.as_bytes(), salt, key.as_mut_slice()).ok()?;
+    Some(key)
 }
 
 fn bounded(reader: &mut Reader<'_>, what: &'static str, limit: u32) -> Result<u32, CodecError> {

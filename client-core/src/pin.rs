@@ -4,13 +4,12 @@
 //!
 //! What is kept: 16 bytes of salt, and the Argon2id hash of the number under the cost of a key file.
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
 use crate::client::Client;
 use crate::env::random;
 use crate::error::Error;
-use crate::key_file::Cost;
+use crate::key_file::{Cost, stretched};
 use crate::store::meta::{self, Fact};
 
 /// The fewest digits of a PIN.
@@ -58,10 +57,5 @@ impl Client {
 }
 
 fn hash(pin: &str, salt: &[u8]) -> Result<Zeroizing<[u8; 32]>, Error> {
-    let Cost { memory_kib, passes, lanes } = Cost::default();
-    let parameters = Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| Error::Cost)?;
-    let mut hash = Zeroizing::new([0; 32]);
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
-    argon2.hash_password_into(pin.as_bytes(), salt, hash.as_mut_slice()).map_err(|_| Error::Cost)?;
-    Ok(hash)
+    stretched(pin, salt, Cost::default()).ok_or(Error::Cost)
 }

@@ -2,14 +2,29 @@
 // for again, so skip logic, totals and findings are always those of what is stored.
 
 import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
+import { useRouter } from 'vue-router'
 
 import { ask, problemOf } from './core/core'
 import type { Finding, FormPage, HouseholdPage, Item, Page, Said, Val } from './core/types'
 import { isShort, keepShort } from './place'
-import { pick, say } from './words'
+import { pick, say, sayProblem } from './words'
 
-/** Whether a check cannot be gone on with, since it was submitted or given up meanwhile. */
-export const isOver = (error: unknown): boolean => problemOf(error).code === 'not_a_draft'
+/** Does something to a draft and says what went wrong; a check that is over meanwhile is shown as it was submitted. */
+export function useAttempt(check: string): { said: Ref<string>; attempt: (what: () => Promise<void>) => Promise<void> } {
+  const router = useRouter()
+  const said = ref('')
+  async function attempt(what: () => Promise<void>): Promise<void> {
+    try {
+      await what()
+      said.value = ''
+    } catch (error) {
+      const problem = problemOf(error)
+      if (problem.code === 'not_a_draft') await router.replace(`/check/${check}/read`)
+      else said.value = sayProblem(problem)
+    }
+  }
+  return { said, attempt }
+}
 
 /** What a question is answered with; nothing takes the answer back. */
 export type What = Said['what'] | null

@@ -18,6 +18,7 @@ use crate::answer::{
     InputLine, LeadLine, MemberLine, RefusedLine, Scalar, Standing, SyncResult,
 };
 use crate::call::{Call, HouseholdQuery, MemberSaid, Said, What};
+use crate::photo::{PhotoCall, PhotoLine, PhotoProgress, PhotoResult, WantedPicture};
 use crate::problem::Problem;
 
 /// The declaration of each type, as TypeScript.
@@ -92,6 +93,11 @@ fn the_app_is_written_against_these_types() {
         HouseholdQuery,
         MemberSaid,
         Call,
+        PhotoCall,
+        WantedPicture,
+        PhotoLine,
+        PhotoProgress,
+        PhotoResult,
     );
     let head = "// Written from the Rust types of client-core/web; UPDATE_EXPECT=1 writes it anew.\n\n";
     expect_file!["../../app/src/core/types.ts"].assert_eq(&format!("{head}{types}"));

@@ -69,10 +69,8 @@ impl Leads {
 
     fn add(&mut self, found: &Findings) {
         self.households += 1;
-        let hit =
-            |rule: &str| found.findings.iter().any(|one| one.rule == rule && one.answer == RuleAnswer::Hit);
-        let lead = found.findings.iter().any(|one| !NO_LEADS.contains(&one.rule.as_str()) && hit(&one.rule));
-        self.with_lead += u64::from(lead);
+        let mut hits = found.findings.iter().filter(|finding| finding.answer == RuleAnswer::Hit);
+        self.with_lead += u64::from(hits.any(|finding| !NO_LEADS.contains(&finding.rule.as_str())));
         for finding in &found.findings {
             let answers = self.rules.entry(finding.rule.clone()).or_default();
             match finding.answer {

@@ -1,6 +1,6 @@
 // What page and worker say to each other about photos: pictures travel as bytes, beside the JSON of a call.
 
-import type { PhotoCall, PhotoLine, PhotoProgress, PhotoResult, WantedPicture } from './photo-types'
+import type { PhotoCall, PhotoLine, PhotoProgress, PhotoResult, WantedPicture } from './types'
 
 /** The answer of each call about photos. */
 export interface PhotoAnswers {

@@ -1226,3 +1226,72 @@ cert_no: string | null,
  */
 fields: { [key in string]: string }, };
 export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "pause" } | { "call": "resume", pin: string, } | { "call": "set_pin", pin: string, } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "check_form", check: string, short: boolean, } | { "call": "answer_question", check: string, question: string, member: string | null, element: string | null, said: Said | null, } | { "call": "accept_last", check: string, question: string, member: string | null, } | { "call": "confirm_finding", check: string, key: string, reason: string, } | { "call": "zero_rest", check: string, page: string, short: boolean, } | { "call": "findings", check: string, } | { "call": "not_applicable", check: string, result: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "replace_check", check: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "new_household", village: string, group: string, address: string | null, phone: string | null, head: MemberSaid, } | { "call": "add_member", household: string, member: MemberSaid, } | { "call": "end_member", household: string, member: string, left_on: string, why: string, reason: string | null, } | { "call": "codes", list: string, } | { "call": "overview", village: string, since: string, } | { "call": "export_bundle" } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };
+export type PhotoCall = { "call": "add_photo", check: string, question: string, member: string | null, taken_ms: number, } | { "call": "remove_photo", check: string, key: string, } | { "call": "photos", household: string, } | { "call": "check_photos", check: string, };
+export type WantedPicture = { 
+/**
+ * The household whose it is.
+ */
+household: string, 
+/**
+ * Its name.
+ */
+photo: string, 
+/**
+ * The small one for lists.
+ */
+thumbnail: boolean, 
+/**
+ * Whether the server is to be asked for it when it is not here.
+ */
+fetch: boolean, };
+export type PhotoLine = { 
+/**
+ * Its name: 64 hexadecimal digits.
+ */
+photo: string, 
+/**
+ * `check/…` or `household/…`: what names it.
+ */
+document: string, 
+/**
+ * The key at which it does.
+ */
+key: string, 
+/**
+ * `photo` or `signature`; null while nothing of it is here.
+ */
+kind: string | null, 
+/**
+ * When it was taken, by the clock of the device that took it.
+ */
+taken_ms: number | null, 
+/**
+ * `draft`, `waiting`, `received`, `here` or `elsewhere`: the last two of photos of other devices.
+ */
+state: string, 
+/**
+ * Bytes that the server is known to hold, of one that waits.
+ */
+sent: number, 
+/**
+ * Bytes in all, of one that waits.
+ */
+total: number, };
+export type PhotoProgress = { received: number, to_send: number, bytes: number, bytes_to_send: number, };
+export type PhotoResult = { 
+/**
+ * `complete`, `text_first`, `later`, or why the link failed, as of a sync.
+ */
+outcome: string, 
+/**
+ * How far it came.
+ */
+progress: PhotoProgress, 
+/**
+ * Photos that the server does not take.
+ */
+refused: number, 
+/**
+ * Photos that still wait.
+ */
+waiting: number, };

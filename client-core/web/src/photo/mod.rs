@@ -123,26 +123,9 @@ fn id<T: std::str::FromStr>(text: &str, name: &str) -> Result<T, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::expect_file;
     use ruhu_client_core::{Environment, SystemEnvironment};
-    use ts_rs::{Config, TS};
 
     use super::*;
-
-    #[test]
-    fn the_app_is_written_against_these_types() {
-        let config = Config::new().with_large_int("number");
-        let types = [
-            PhotoCall::decl(&config),
-            WantedPicture::decl(&config),
-            PhotoLine::decl(&config),
-            PhotoProgress::decl(&config),
-            PhotoResult::decl(&config),
-        ];
-        let types: String = types.iter().map(|declared| format!("export {declared}\n")).collect();
-        let head = "// Written from the Rust types of client-core/web/src/photo; UPDATE_EXPECT=1 writes it anew.\n\n";
-        expect_file!["../../../app/src/core/photo-types.ts"].assert_eq(&format!("{head}{types}"));
-    }
 
     fn read(call: &str) -> PhotoCall {
         serde_json::from_str(call).unwrap()
