@@ -7,7 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ruhu_sync::authenticate::{
-    HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest,
+    HEADER_ANSWERS, HEADER_DEVICE, HEADER_NONCE, HEADER_SIGNATURE, REQUEST_DOMAIN, request_digest,
+    request_name,
 };
 use ruhu_sync::limits::FAILURES_MAX;
 use ruhu_sync::resume::{HEADER_OFFSET, HEADER_REQUEST, RequestId};
@@ -111,7 +112,7 @@ impl Client {
                     }
                     TransportError::Unclear
                 }
-                // Nothing was left out of this request: an older answer, brought again.
+                // Nothing was left out of this request, so nothing can be missing.
                 Ok(response) if nothing_is_held(&response) => TransportError::Unclear,
                 Ok(response) if response.whole || response.status != 200 || is_enough(&response) => {
                     return Ok(Ok(response));
@@ -239,7 +240,7 @@ impl Client {
         })
     }
 
-    /// Sends a request once, and keeps the nonce that its answer brings.
+    /// Sends a request once, and keeps the nonce that its answer brings. What answers another request is no answer.
     async fn send_signed(
         &mut self,
         transport: &impl Transport,
@@ -247,8 +248,13 @@ impl Client {
         nonce: &str,
         digest: &[u8; 32],
     ) -> Result<Result<HttpResponse, TransportError>, Error> {
-        let signed = sign(self.identity()?, request, nonce, digest);
-        let sent = transport.send(signed).await;
+        let signature = sign(self.identity()?, &request, nonce, digest);
+        let name = request_name(&signature).map(ToOwned::to_owned);
+        let sent = transport.send(with_proof(self.identity()?, request, nonce, signature)).await;
+        let sent = sent.and_then(|response| match answers(&response, name.as_deref()) {
+            true => Ok(response),
+            false => Err(TransportError::Unclear),
+        });
         // Without an answer nobody knows whether the server used the nonce up.
         let fresh = sent.as_ref().ok().and_then(|response| response.header(HEADER_NONCE)).unwrap_or_default();
         self.keep_nonce(fresh)?;
@@ -307,15 +313,28 @@ async fn fetch_nonce(transport: &impl Transport) -> Result<Nonce, TransportError
     nonce.map(|nonce| Nonce::Given(nonce.to_owned())).ok_or(TransportError::Unclear)
 }
 
-/// Adds the headers that prove a request; `digest` is that of the whole body, of which the request may
-/// carry the rest.
-fn sign(identity: &Identity, mut request: HttpRequest, nonce: &str, digest: &[u8; 32]) -> HttpRequest {
+/// Whether a response may be used for the request of this name. A success names it; what stands between
+/// this device and the server refuses without knowing of names.
+fn answers(response: &HttpResponse, name: Option<&str>) -> bool {
+    match response.header(HEADER_ANSWERS) {
+        None => !(200..300).contains(&response.status),
+        named => named == name,
+    }
+}
+
+/// The signature that proves a request, in base64; `digest` is that of the whole body, of which the request
+/// may carry the rest.
+fn sign(identity: &Identity, request: &HttpRequest, nonce: &str, digest: &[u8; 32]) -> String {
     let digest = request_digest(request.method, &request.path, nonce, digest);
-    let signature = identity.key.sign(REQUEST_DOMAIN, &digest);
+    STANDARD.encode(identity.key.sign(REQUEST_DOMAIN, &digest).0)
+}
+
+/// Adds the headers that prove a request.
+fn with_proof(identity: &Identity, mut request: HttpRequest, nonce: &str, signature: String) -> HttpRequest {
     request.headers.extend([
         (HEADER_DEVICE, identity.device().to_string()),
         (HEADER_NONCE, nonce.to_owned()),
-        (HEADER_SIGNATURE, STANDARD.encode(signature.0)),
+        (HEADER_SIGNATURE, signature),
     ]);
     request
 }

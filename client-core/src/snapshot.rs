@@ -10,7 +10,6 @@ use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::DocumentId;
 use ruhu_survey::id::VillageId;
 use ruhu_sync::Cursor;
-use ruhu_sync::authenticate::HEADER_NONCE;
 use ruhu_sync::snapshot::{BatchLine, ChangeLine, Content, Sealed, check_piece, open};
 
 use sha2::{Digest, Sha256};
@@ -132,16 +131,13 @@ impl Client {
             Err(error) => return Ok(Asked::Failed(error)),
         };
         tally.got_bytes += response.body.len() as u64;
-        // A page without a nonce, such as the log-in page of a network, is not the server's.
-        let by_server = response.header(HEADER_NONCE).is_some_and(|nonce| !nonce.is_empty());
         match response.status {
-            200 if by_server => Ok(Asked::Answer(response)),
+            200 => Ok(Asked::Answer(response)),
             401 | 408 | 429 | 503 => {
                 tally.busy = code(&response).map(|_| refusal(&response));
                 Ok(Asked::Failed(TransportError::Stalled))
             }
             _ if !response.whole => Ok(Asked::Failed(TransportError::Cut)),
-            200 => Ok(Asked::Failed(TransportError::Unclear)),
             // What does not explain itself is not the server but something before it.
             _ if code(&response).is_none() => Ok(Asked::Failed(TransportError::Unreachable)),
             _ => Ok(Asked::Refused(refusal(&response))),

@@ -279,7 +279,7 @@ impl Client {
         plan: &RequestPlan,
         tally: &mut Tally,
     ) -> Result<Answered, Error> {
-        let (body, checkpoint_size) = self.body(plan, tally)?;
+        let body = self.body(plan, tally)?;
         let mut moved = Moved::default();
         let batches = plan.batch_count();
         let is_enough = |response: &HttpResponse| has_settled(response, batches);
@@ -293,10 +293,6 @@ impl Client {
         };
         tally.got_bytes += response.body.len() as u64;
         match response.status {
-            // An answer to another request, repeated by something on the way: it is evidence of nothing.
-            200 if !answers(&response, checkpoint_size) => {
-                Ok(Answered::Failed(session::TransportError::Malformed))
-            }
             200 => {
                 let answered = read_frames(&response);
                 if let Answered::Frames(frames, None) = &answered
@@ -330,9 +326,8 @@ impl Client {
         }
     }
 
-    /// The request's frames, and the size of the checkpoint they name; its batches are marked as sent
-    /// before they leave.
-    fn body(&mut self, plan: &RequestPlan, tally: &mut Tally) -> Result<(Vec<u8>, u64), Error> {
+    /// The request's frames; its batches are marked as sent before they leave.
+    fn body(&mut self, plan: &RequestPlan, tally: &mut Tally) -> Result<Vec<u8>, Error> {
         let identity = self.identity()?.clone();
         self.store.write(|tx| {
             let anchor = batch::anchor(tx, identity.epoch)?;
@@ -355,7 +350,7 @@ impl Client {
             let offers = epoch::offers(tx, OFFERS_PER_REQUEST, OFFER_BYTES_PER_REQUEST)?;
             tally.offered = offers.iter().map(|(id, _)| *id).collect();
             frames.splice(1..1, offers.into_iter().map(|(_, offer)| RequestFrame::Offer(offer)));
-            Ok((encode_all(&frames), anchor.size))
+            Ok(encode_all(&frames))
         })
     }
 
@@ -493,15 +488,6 @@ fn has_settled(response: &HttpResponse, batches: usize) -> bool {
     let settles =
         |frame: &&ResponseFrame| matches!(frame, ResponseFrame::Receipt(_) | ResponseFrame::BatchProblem(_));
     frames.iter().filter(settles).count() >= batches && frames.len() > batches
-}
-
-/// Whether an answer's proof, if it holds one, starts from the checkpoint that the request named.
-fn answers(response: &HttpResponse, checkpoint_size: u64) -> bool {
-    let Answered::Frames(frames, _) = read_frames(response) else { return true };
-    frames.iter().all(|frame| match frame {
-        ResponseFrame::Checkpoint(checkpoint) => checkpoint.from_size == checkpoint_size,
-        _ => true,
-    })
 }
 
 /// The frames of an answer as far as they can be read.

@@ -5,7 +5,6 @@
 //! when they do: on a link that is cut every few seconds a large piece would never arrive.
 
 use ruhu_survey::photo::PhotoAddress;
-use ruhu_sync::authenticate::HEADER_NONCE;
 use ruhu_sync::limits::{FAILURES_MAX, PHOTO_PIECE_BYTES, PHOTO_PIECE_BYTES_MIN};
 use ruhu_sync::photo::{held_path, piece_path};
 use serde::Deserialize;
@@ -343,16 +342,14 @@ enum Said {
     Failed(TransportError),
 }
 
-/// Reads an answer about what is held. Without a nonce, such as the log-in page of a network, it is not the server's.
+/// Reads an answer about what is held.
 fn understood(response: &HttpResponse) -> Said {
-    let by_server = response.header(HEADER_NONCE).is_some_and(|nonce| !nonce.is_empty());
     match response.status {
         _ if !response.whole => Said::Failed(TransportError::Cut),
-        200 if by_server => {
+        200 => {
             let held = serde_json::from_slice(&response.body);
             held.map_or(Said::Failed(TransportError::Unclear), Said::Held)
         }
-        200 => Said::Failed(TransportError::Unclear),
         // What does not explain itself is not the server but something before it.
         status => {
             code(response).map_or(Said::Failed(TransportError::Unreachable), |code| refused(status, code))

@@ -28,7 +28,7 @@ use ruhu_survey::change::ChangeHash;
 use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
 use ruhu_survey::photo::PhotoAddress;
 use ruhu_survey::role::Role;
-use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest};
+use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest, request_name};
 use ruhu_sync::frame::decode_all;
 use ruhu_sync::request::{Hello, VillageQuery};
 use ruhu_sync::response::{
@@ -520,6 +520,14 @@ pub(super) fn answer(status: u16, body: Vec<u8>, headers: &[(&str, String)]) -> 
     HttpResponse { status, headers, body, whole: true }
 }
 
+/// An answer that says which request it is to.
+fn named(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
+    let signature = header(request, "ruhu-signature");
+    let name = request_name(&signature).map(|name| ("ruhu-answers".to_owned(), name.to_owned()));
+    response.headers.extend(name);
+    response
+}
+
 impl Transport for FakeServer {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         self.note(&request);
@@ -533,7 +541,7 @@ impl Transport for FakeServer {
             };
         }
         if request.path.starts_with("/v1/sync/held") {
-            return Ok(self.held(&request));
+            return Ok(named(&request, self.held(&request)));
         }
         let about_photo = request.path.contains("/photos/");
         let beside = request.path.starts_with("/v1/villages") || request.path.starts_with("/v1/households");
@@ -564,11 +572,12 @@ impl Transport for FakeServer {
             let lost = self.state.lock().unwrap().loses_replacements;
             return if lost { Err(TransportError::Cut) } else { Ok(answered) };
         }
-        let mut response = match beside {
+        let response = match beside {
             _ if about_photo => self.photo(&request),
             true => self.beside(&request),
             false => self.sync(&request, fault),
         };
+        let mut response = named(&request, response);
         let first = match beside {
             true => HttpResponse::default(),
             false => self.state.lock().unwrap().first_answer.get_or_insert_with(|| response.clone()).clone(),

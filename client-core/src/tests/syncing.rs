@@ -211,6 +211,30 @@ fn an_older_answer_to_a_store_that_was_taken_back_says_nothing_of_batches_that_i
 }
 
 #[test]
+fn an_older_answer_moves_the_cursor_of_a_store_that_was_taken_back_past_nothing() {
+    let server = FakeServer::new();
+    let village = village(&server);
+    let (mut writer, mut lost, mut taken_back) = {
+        let (lost, taken_back) = copy(Tablet::enrolled(&server, 1));
+        (Tablet::enrolled(&server, 2), lost, taken_back)
+    };
+    for (at, remark) in ["甲", "乙"].into_iter().enumerate() {
+        put(&mut writer, village, HOUSEHOLD, "remarks", remark);
+        writer.sync(&server);
+        if at == 0 {
+            lost.sync(&server);
+        }
+    }
+    server.forget_first_answer();
+    lost.sync(&server);
+    server.faults(&[Fault::IsRepeated]);
+    // What the answer to the lost store leaves out was given to that store, not to this one.
+    let report = taken_back.sync(&server);
+    assert_eq!((report.outcome, report.set_aside, report.repairs.len()), (SyncOutcome::Complete, 0, 0));
+    assert_eq!(values(&taken_back, village, HOUSEHOLD, "remarks"), ["乙"]);
+}
+
+#[test]
 fn a_receipt_by_another_key_does_not_count() {
     let server = FakeServer::new();
     let village = village(&server);

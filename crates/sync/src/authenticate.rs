@@ -1,7 +1,8 @@
 //! How a device signs a request: header names, and the digest that its key signs.
 //!
 //! A request carries its device's id, a nonce that the server gave out, and the device's signature of
-//! [`request_digest`] under [`REQUEST_DOMAIN`]. Clocks play no part.
+//! [`request_digest`] under [`REQUEST_DOMAIN`]. Clocks play no part. The answer names the request by the
+//! beginning of that signature.
 
 use sha2::{Digest, Sha256};
 
@@ -11,6 +12,8 @@ pub const HEADER_DEVICE: &str = "ruhu-device";
 pub const HEADER_NONCE: &str = "ruhu-nonce";
 /// The header with the signature, 64 bytes in standard base64 with padding.
 pub const HEADER_SIGNATURE: &str = "ruhu-signature";
+/// The header of an answer with the [name](request_name) of the request that it answers.
+pub const HEADER_ANSWERS: &str = "ruhu-answers";
 /// The domain under which the digest is signed.
 pub const REQUEST_DOMAIN: &str = "ruhu/request/1";
 
@@ -22,6 +25,18 @@ pub const REQUEST_DOMAIN: &str = "ruhu/request/1";
 pub fn request_digest(method: &str, path_and_query: &str, nonce: &str, body_sha256: &[u8; 32]) -> [u8; 32] {
     let body: String = body_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     Sha256::digest([method, path_and_query, nonce, &body].join("\n")).into()
+}
+
+/// Characters of a signature that name its request: 72 bits of it.
+const NAME_CHARACTERS: usize = 12;
+
+/// What an answer calls its request: the first characters of the signature as [`HEADER_SIGNATURE`] has it.
+///
+/// A signature covers a nonce that is used once, so an answer that something on the way brings again names a
+/// request of the past. `None` when the text is too short to be a signature.
+#[must_use]
+pub fn request_name(signature: &str) -> Option<&str> {
+    signature.get(..NAME_CHARACTERS)
 }
 
 #[cfg(test)]
@@ -48,5 +63,12 @@ mod tests {
         assert_ne!(whole, request_digest("POST", "/v1/sync?", "7f3a", &EMPTY));
         assert_ne!(whole, request_digest("POST", "/v1/sync", "7f3b", &EMPTY));
         assert_ne!(whole, request_digest("POST", "/v1/sync", "7f3a", &[0; 32]));
+    }
+
+    #[test]
+    fn a_request_is_named_by_the_beginning_of_its_signature() {
+        assert_eq!(request_name("q83vASNFZ4mrze8BI0VniavN7wEjRWeJ"), Some("q83vASNFZ4mr"));
+        assert_eq!(request_name("q83vASNF"), None);
+        assert_eq!(request_name("q83vASNFZ4m入"), None, "no cut through a character");
     }
 }

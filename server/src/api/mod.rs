@@ -183,8 +183,8 @@ impl AppState {
         title = "Ruhu",
         description = "Household checks of villages: devices enrol and sync, people and devices read.\n\n\
             A person sends `Authorization: Bearer` with a token. A device sends `Ruhu-Device`, `Ruhu-Nonce` and \
-            `Ruhu-Signature`. Whoever refuses answers with a problem (RFC 9457) whose `code` is stable. Times are \
-            RFC 3339 in UTC; lists go on with `after`.",
+            `Ruhu-Signature`; the answer names the request in `Ruhu-Answers`. Whoever refuses answers with a problem \
+            (RFC 9457) whose `code` is stable. Times are RFC 3339 in UTC; lists go on with `after`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     components(schemas(problem::Problem)),

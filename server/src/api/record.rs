@@ -1,4 +1,5 @@
-//! What surrounds every request: room for it, a nonce for the next one, one log line, one count.
+//! What surrounds every request: room for it, its name on the answer, a nonce for the next one, one log line,
+//! one count.
 //!
 //! The log line names the route's template, never the path or the query: those may hold names.
 
@@ -12,7 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ruhu_sync::authenticate::HEADER_NONCE;
+use ruhu_sync::authenticate::{HEADER_ANSWERS, HEADER_NONCE, HEADER_SIGNATURE, request_name};
 use tokio::time::Instant;
 
 use super::AppState;
@@ -65,12 +66,16 @@ pub(crate) async fn record(
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(|| "unmatched".to_owned(), |route| route.as_str().to_owned());
+    let name = name_of(&request);
     let trail = Trail::default();
     request.extensions_mut().insert(trail.clone());
     let mut response = with_room(&state, &route, request, next).await;
     if is_api(&route) {
         // What is read here is about people: nothing between here and the reader is to keep it.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some(name) = name {
+        response.headers_mut().insert(HeaderName::from_static(HEADER_ANSWERS), name);
     }
     give_nonce(&state, caller, &route, &trail, &mut response);
     let status = response.status().as_u16();
@@ -81,6 +86,12 @@ pub(crate) async fn record(
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(method, route, status, ms, device = trail.device(), received, sent, "request");
     response
+}
+
+/// What the answer calls a request that claims to be signed.
+fn name_of(request: &Request) -> Option<HeaderValue> {
+    let signature = request.headers().get(HEADER_SIGNATURE)?.to_str().ok()?;
+    HeaderValue::from_str(request_name(signature)?).ok()
 }
 
 /// Health is answered however busy the server is.

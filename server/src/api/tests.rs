@@ -19,7 +19,7 @@ use ruhu_survey::photo::PhotoAddress;
 use ruhu_survey::role::Role;
 use tower::ServiceExt as _;
 
-use super::fixture::{Fixture, LONGTAN_CODE, SHUANGYUN_CODE, config, start_of_check};
+use super::fixture::{Fixture, LONGTAN_CODE, SHUANGYUN_CODE, config, signed, start_of_check};
 use super::{metrics_router, surrounded};
 use crate::config::LogFormat;
 use crate::enrol::{EnrolmentCode, PROOF_DOMAIN, invite, proof_digest};
@@ -242,6 +242,29 @@ async fn a_nonce_is_given_and_every_answer_brings_the_next() {
     assert_eq!(answer.headers["cache-control"], "no-store");
     let health = fixture.send(Request::get("/healthz").body(Body::empty()).unwrap()).await;
     assert!(!health.headers.contains_key("ruhu-nonce"));
+}
+
+#[tokio::test]
+async fn the_answer_to_a_signed_request_names_it_whatever_it_says() {
+    let fixture = Fixture::new();
+    let tablet = fixture.world().tablet(10);
+    let ask = |nonce: String, path: &'static str| {
+        let request = signed("GET", path, &nonce, &tablet, &[]).body(Body::empty()).unwrap();
+        let signature = request.headers()["ruhu-signature"].to_str().unwrap().to_owned();
+        (fixture.send(request), signature)
+    };
+    for (nonce, path, status) in [
+        (fixture.nonce(), "/v1/villages", 200),
+        ("used-up".to_owned(), "/v1/villages", 401),
+        (fixture.nonce(), "/v1/nowhere", 404),
+    ] {
+        let (answer, signature) = ask(nonce, path);
+        let answer = answer.await;
+        assert_eq!(answer.status.as_u16(), status, "{path}");
+        assert_eq!(answer.headers["ruhu-answers"], signature[..12], "{path}");
+    }
+    let unsigned = fixture.get("/v1/villages", &fixture.supervisor()).await;
+    assert!(!unsigned.headers.contains_key("ruhu-answers"));
 }
 
 fn enrolment(code: &EnrolmentCode, key: &SecretKey, name: &str) -> serde_json::Value {

@@ -9,6 +9,11 @@ impl FakeServer {
         self.state.lock().unwrap().asked.extend(path);
     }
 
+    /// The next answer to a sync is the one that [`Fault::IsRepeated`] repeats.
+    pub(in crate::tests) fn forget_first_answer(&self) {
+        self.state.lock().unwrap().first_answer = None;
+    }
+
     /// What was asked for since the last time, in its order.
     pub(in crate::tests) fn asked(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.state.lock().unwrap().asked)
