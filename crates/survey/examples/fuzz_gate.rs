@@ -1,7 +1,8 @@
 //! Feeds hostile (or honest) changes to the gate and prints what became of them.
 //!
 //! `fuzz_gate --cases 1000000 --seed 1` mutates honest changes; `fuzz_gate honest --cases 100000 --seed 1`
-//! lets honest ones through; `fuzz_gate replay …` spoils batches of replay streams. The exit code is 1 when a panic, a torn belt or a refused honest change shows.
+//! lets honest ones through; `fuzz_gate replay …` spoils batches of replay streams. The exit code is 1 when a
+//! panic, a torn belt or a refused honest change shows.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a fuzzer may end at the first surprise")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small random numbers")]
 
@@ -11,6 +12,8 @@ mod batches;
 mod history;
 #[path = "../tests/mutate/mod.rs"]
 mod mutate;
+#[path = "../tests/timing/mod.rs"]
+mod timing;
 
 use std::process::ExitCode;
 use std::time::Duration;

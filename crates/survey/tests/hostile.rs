@@ -4,6 +4,7 @@
 
 mod history;
 mod mutate;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

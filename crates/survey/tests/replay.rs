@@ -7,6 +7,7 @@
 mod history;
 
 mod batches;
+mod timing;
 
 use batches::{Sent, Store, VILLAGE, Village};
 use history::Rng;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ruhu_survey::belt;
 use ruhu_survey::change::{ChangeHash, DocumentId};
@@ -19,6 +19,7 @@ use ruhu_survey::replay::{
 
 use super::{Held, Sent, Store, VILLAGE, Village};
 use crate::history::Rng;
+use crate::timing::timed;
 
 /// What became of the batches.
 #[derive(Debug, Default)]
@@ -268,7 +269,6 @@ fn judge(target: &Target, device: DeviceId, bytes: &[u8]) -> (Judged, BTreeMap<D
 
 /// Feeds `cases` hostile batches to a receiver, a fresh one every 500; each document in which a change was let
 /// through is worn by the belt.
-#[expect(clippy::disallowed_methods, reason = "the worst case is measured, nothing depends on it")]
 pub(crate) fn hostile(cases: u64, seed: u64) -> Tally {
     let mut rng = Rng::new(seed);
     let mut target = Target::random(&mut rng);
@@ -279,9 +279,8 @@ pub(crate) fn hostile(cases: u64, seed: u64) -> Tally {
             target = Target::random(&mut rng);
         }
         let (device, bytes, sent) = target.mutant(&mut rng);
-        let begun = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| judge(&target, device, &bytes)));
-        let took = begun.elapsed();
+        let (outcome, took) =
+            timed(tally.worst, || catch_unwind(AssertUnwindSafe(|| judge(&target, device, &bytes))));
         tally.total += took;
         tally.worst = tally.worst.max(took);
         let Ok((judged, touched)) = outcome else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ruhu_survey::belt;
 use ruhu_survey::change::{Change, ChangeHash, OpId, Put, Value, encode, parse};
@@ -14,6 +14,7 @@ use ruhu_survey::register::Register;
 use sha2::{Digest, Sha256};
 
 use crate::history::{History, Rng};
+use crate::timing::timed;
 
 /// A chunk of this type around `body`, with the right length and checksum.
 pub(crate) fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -290,7 +291,6 @@ fn kind(refusal: &Refusal) -> &'static str {
 }
 
 /// Feeds `cases` mutants to the gate, a fresh document every 2,000; each one accepted is worn by the belt.
-#[expect(clippy::disallowed_methods, reason = "the worst case is measured, nothing depends on it")]
 pub(crate) fn hostile(cases: u64, seed: u64) -> Tally {
     let mut rng = Rng::new(seed);
     let mut target = Target::random(&mut rng);
@@ -306,9 +306,9 @@ pub(crate) fn hostile(cases: u64, seed: u64) -> Tally {
             tally.identical += 1;
             continue;
         }
-        let begun = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| admit(&mutant, &target.register, &target.past)));
-        let took = begun.elapsed();
+        let (outcome, took) = timed(tally.worst, || {
+            catch_unwind(AssertUnwindSafe(|| admit(&mutant, &target.register, &target.past)))
+        });
         tally.total += took;
         tally.worst = tally.worst.max(took);
         match outcome {
@@ -340,7 +340,6 @@ pub(crate) struct Honest {
 }
 
 /// Feeds at least `changes` honest changes to the gate, many of them standing on older ones than the heads.
-#[expect(clippy::disallowed_methods, reason = "the mean is measured, nothing depends on it")]
 pub(crate) fn honest(changes: u64, seed: u64) -> Honest {
     let mut rng = Rng::new(seed);
     let mut tally = Honest::default();
@@ -351,9 +350,7 @@ pub(crate) fn honest(changes: u64, seed: u64) -> Honest {
         }
         let (mut register, mut past) = (Register::default(), BTreeMap::new());
         for written in &history.written {
-            let begun = Instant::now();
-            let outcome = admit(&written.bytes, &register, &past);
-            let took = begun.elapsed();
+            let (outcome, took) = timed(tally.worst, || admit(&written.bytes, &register, &past));
             tally.changes += 1;
             tally.worst = tally.worst.max(took);
             if outcome.as_ref().is_ok_and(|admitted| admitted.before.is_some()) {
