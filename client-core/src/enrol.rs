@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ruhu_ledger::certificate::SignedCertificate;
 use ruhu_ledger::signature::{PublicKey, SecretKey};
+use ruhu_ledger::succession::EpochLink;
 use ruhu_survey::id::{DeploymentId, EpochId, VillageId};
 use rusqlite::{Transaction, params};
 use serde::Deserialize;
@@ -84,6 +85,8 @@ struct Answer {
     deployment: DeploymentId,
     epoch: EpochId,
     server_key: String,
+    #[serde(default)]
+    links: Vec<String>,
     certificate: String,
     villages: Vec<AnswerVillage>,
     user: AnswerUser,
@@ -251,6 +254,7 @@ fn keep(
 ) -> Result<(), Error> {
     let held = meta::get(tx, Fact::Epoch)?;
     epoch::remember(tx, answer.epoch, server_key, None, now_ms)?;
+    epoch::learn(tx, answer.deployment, &links(answer)?, now_ms)?;
     if held.is_some_and(|held| held != answer.epoch.as_bytes()) {
         epoch::begin(tx, answer.epoch)?;
     }
@@ -277,6 +281,14 @@ fn keep(
         .execute(params![village.id.as_bytes(), village.code, village.name, search_key])?;
     }
     Ok(())
+}
+
+/// How the server's epochs followed one another. A device that begins with a snapshot asks the feed for nothing
+/// before it, so it must know from the start whose certificates it will find there.
+fn links(answer: &Answer) -> Result<Vec<EpochLink>, Error> {
+    let link = |text: &String| EpochLink::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?).ok();
+    let links: Option<Vec<EpochLink>> = answer.links.iter().map(link).collect();
+    links.ok_or_else(|| Error::Answer("an epoch link cannot be read".to_owned()))
 }
 
 impl Client {

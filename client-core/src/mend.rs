@@ -71,12 +71,12 @@ impl Receiver<'_> {
                 }
                 ResponseFrame::Decision(relayed) => {
                     let said = &relayed.decision;
-                    let holds = said.verify(&self.identity.server_key).is_ok();
-                    if holds && said.statement.epoch == self.identity.epoch {
-                        decisions.push(said);
-                    } else {
-                        let subject = said.statement.change.to_string();
-                        self.put_aside("decision", "signature", &subject, &said.to_bytes())?;
+                    match self.check_decision(said) {
+                        Ok(()) => decisions.push(said),
+                        Err(code) => {
+                            let subject = said.statement.change.to_string();
+                            self.put_aside("decision", code, &subject, &said.to_bytes())?;
+                        }
                     }
                 }
                 _ => {}

@@ -14,6 +14,7 @@ use ruhu_ledger::certificate::{Certificate, CertificateKind, SignedCertificate};
 use ruhu_ledger::epoch::EpochStart;
 use ruhu_ledger::limits::{NAME_BYTES_MAX, VILLAGES_PER_CERTIFICATE_MAX};
 use ruhu_ledger::signature::{PublicKey, Signature};
+use ruhu_ledger::succession::EpochLink;
 use ruhu_survey::id::VillageId;
 use ruhu_survey::role::Role;
 use sha2::{Digest, Sha256};
@@ -175,6 +176,8 @@ impl fmt::Debug for GrantedVillage {
 pub struct EnrolmentGranted {
     /// The installation, the present life of its log, and the server's key.
     pub start: EpochStart,
+    /// How the present epoch followed those before it, oldest first: certificates of older ones go on.
+    pub links: Vec<EpochLink>,
     /// The device's certificate.
     pub certificate: SignedCertificate,
     /// The person it was issued to.
@@ -299,6 +302,7 @@ pub fn enrol(
     let granted = villages.into_iter().filter(|village| certificate.statement.villages.contains(&village.id));
     Ok(EnrolmentGranted {
         start: store.deployment()?,
+        links: store.links()?,
         villages: granted.map(|village| with_key(store, keys, village)).collect::<Result<_, _>>()?,
         certificate,
         user: invite.user,

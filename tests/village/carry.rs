@@ -25,7 +25,7 @@ fn heads(device: &Device) -> Vec<String> {
 }
 
 /// Two devices sync in one room; what each said.
-fn meet(listener: &Device, caller: &Device) -> (Value, Value) {
+pub(crate) fn meet(listener: &Device, caller: &Device) -> (Value, Value) {
     let mut listening = listener
         .command(&["sync", "--peer", "listen", "127.0.0.1:0", "--yes", "--json"])
         .stdout(Stdio::piped())
@@ -39,6 +39,22 @@ fn meet(listener: &Device, caller: &Device) -> (Value, Value) {
     let ended = listening.wait_with_output().unwrap();
     assert!(ended.status.success());
     (serde_json::from_slice(&ended.stdout).unwrap(), called)
+}
+
+/// The listener does not accept the caller; what the caller was told.
+pub(crate) fn not_met(listener: &Device, caller: &Device) -> String {
+    let mut listening = listener
+        .command(&["sync", "--peer", "listen", "127.0.0.1:0", "--yes"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut said = BufReader::new(listening.stderr.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    let address = line.split_whitespace().last().unwrap().to_owned();
+    let refused = caller.refused(&["sync", "--peer", &address, "--yes"], 5);
+    assert_eq!(listening.wait().unwrap().code(), Some(5));
+    refused
 }
 
 #[test]
@@ -136,18 +152,8 @@ fn a_revoked_device_is_given_nothing_by_a_colleague_who_knows() {
     world.operate(&["device", "revoke", &device, "--reason", "lost"]);
     one.sync();
     one.run(&["found", "--group", "四组", "--name", "覃远志"]);
-    let mut listening = one
-        .command(&["sync", "--peer", "listen", "127.0.0.1:0", "--yes"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut said = BufReader::new(listening.stderr.take().unwrap());
-    said.read_line(&mut line).unwrap();
-    let address = line.split_whitespace().last().unwrap().to_owned();
-    let refused = two.refused(&["sync", "--peer", &address, "--yes"], 5);
+    let refused = not_met(&one, &two);
     assert!(refused.contains("the other device was revoked"), "{refused}");
-    assert_eq!(listening.wait().unwrap().code(), Some(5));
     assert!(!heads(&two).iter().any(|head| head == "覃远志"));
 }
 

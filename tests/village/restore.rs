@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::carry::{meet, not_met};
 use crate::world::{Device, World, village_of};
 
 fn remark(device: &Device, household: &str, text: &str) {
@@ -105,6 +106,64 @@ fn devices_bring_back_what_a_restored_server_lost_and_what_nobody_brings_is_name
     let gaps = world.operate(&["gaps"]);
     assert!(gaps.contains("log of epoch") && gaps.contains("1 gaps are open, 1 items are missing"), "{gaps}");
     assert!(world.operate(&["verify"]).contains("agree"), "{}", world.operate(&["verify"]));
+}
+
+#[test]
+fn devices_enrolled_before_and_after_a_restore_meet_and_the_feed_of_both_epochs_is_one() {
+    let mut world = World::new(4);
+    world.start();
+    let code = village_of(0, 4).code;
+    let old = world.enrol("张秀英", "work_team", &code);
+    let behind = world.enrol("李国强", "work_team", &code);
+    old.sync();
+    behind.sync();
+    let households = old.households();
+    remark(&old, &households[0], "备份之前");
+    old.sync();
+    world.operate(&["backup", &world.path("backups").to_string_lossy(), "--with-key"]);
+    lose_and_restore(&mut world);
+    world.start();
+    let new = world.enrol("田小满", "work_team", &code);
+    let first = new.sync();
+    assert_eq!((&first["relayed"], &first["set_aside"]), (&2.into(), &0.into()), "{first}");
+    assert_eq!(first["requests"], 2, "a batch of the former epoch is not asked for again: {first}");
+    old.sync();
+    world.kill();
+
+    remark(&new, &households[1], "备份之后");
+    let (_, called) = meet(&old, &new);
+    assert_eq!(called["given"], 1, "{called}");
+    assert!(old.run(&["history", &households[1], "remarks"]).contains("备份之后"));
+    // One that has not heard of the restore knows no key that the new device's certificate is by.
+    let refused = not_met(&behind, &new);
+    assert!(refused.contains("sync with it first"), "{refused}");
+}
+
+#[test]
+fn a_device_enrolled_after_a_restore_begins_in_one_piece_and_knows_whose_it_is() {
+    let mut world = World::new(4);
+    world.start();
+    let code = village_of(0, 4).code;
+    let old = world.enrol("张秀英", "work_team", &code);
+    old.sync();
+    let household = old.households()[0].clone();
+    // Entries enough that the server makes a snapshot of the village.
+    for number in 0..16 {
+        remark(&old, &household, &format!("第{number}次"));
+        old.sync();
+    }
+    world.operate(&["backup", &world.path("backups").to_string_lossy(), "--with-key"]);
+    lose_and_restore(&mut world);
+    world.start();
+    let new = world.enrol("田小满", "work_team", &code);
+    let first = new.sync();
+    assert_eq!((&first["snapshots"], &first["set_aside"]), (&1.into(), &0.into()), "{first}");
+    old.sync();
+    remark(&old, &household, "恢复之后");
+    old.sync();
+    let second = new.sync();
+    assert_eq!((&second["relayed"], &second["set_aside"]), (&1.into(), &0.into()), "{second}");
+    assert!(new.run(&["history", &household, "remarks"]).contains("恢复之后"));
 }
 
 #[test]

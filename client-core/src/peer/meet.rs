@@ -1,6 +1,7 @@
 //! Meeting another device over a link: a handshake, and the two proofs, before anything is given.
 
 use ruhu_ledger::certificate::{Certificate, SignedCertificate};
+use ruhu_ledger::signature::PublicKey;
 use ruhu_survey::codec::CodecError;
 use ruhu_sync::peer::{Bounds, PeerRefusal, PeerSide, Proof};
 
@@ -9,6 +10,7 @@ use super::talk::{Peer, PeerReport};
 use crate::client::Client;
 use crate::error::Error;
 use crate::store::certificate;
+use crate::store::epoch;
 use crate::store::meta::{self, Fact};
 use crate::transport::TransportError;
 
@@ -111,8 +113,10 @@ impl Client {
         transcript: &[u8; 32],
     ) -> Result<Result<Certificate, PeerRefusal>, Error> {
         let identity = self.identity()?;
+        // A restored server goes on with another key; certificates by the one before it still hold.
+        let server_keys: Vec<PublicKey> = epoch::keys(self.store.read())?.into_values().collect();
         let bounds = Bounds {
-            server_key: identity.server_key,
+            server_keys: &server_keys,
             deployment: identity.certificate.deployment,
             now_ms: self.environment().now_ms(),
         };

@@ -370,9 +370,9 @@ impl Receiver<'_> {
         if said.epoch != self.identity.epoch || !village::is_granted(self.tx, relayed.village)? {
             return Ok(false);
         }
-        if relayed.decision.verify(&self.identity.server_key).is_err() {
+        if let Err(code) = self.check_decision(&relayed.decision) {
             let subject = said.change.to_string();
-            self.put_aside("decision", "signature", &subject, &relayed.decision.to_bytes())?;
+            self.put_aside("decision", code, &subject, &relayed.decision.to_bytes())?;
             return Ok(false);
         }
         // Without its batch it would be lost here: whoever brings the batch brings it again.

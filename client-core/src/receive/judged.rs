@@ -1,12 +1,13 @@
 //! What the server decided about changes: the verdicts of receipts, and decisions given later.
 
+use ruhu_ledger::decision::SignedDecision;
 use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::{ChangeHash, DocumentId};
 use ruhu_sync::response::RelayedDecision;
 use rusqlite::{OptionalExtension, params};
 
-use super::Receiver;
+use super::{OTHER_EPOCH, Receiver};
 use crate::error::Error;
 use crate::peer::NEEDS;
 use crate::reauthor::OF_THE_KEY;
@@ -117,14 +118,17 @@ impl Receiver<'_> {
         Ok(Some((id, ChangeHash(hash), document::read_state(state)?)))
     }
 
+    /// Whether a decision is by our server, in this epoch or in one before it.
+    pub(crate) fn check_decision(&self, signed: &SignedDecision) -> Result<(), &'static str> {
+        let key = self.lineage.key(signed.statement.epoch).ok_or(OTHER_EPOCH)?;
+        signed.verify(&key).map_err(|_| "signature")
+    }
+
     pub(super) fn decision(&mut self, relayed: &RelayedDecision) -> Result<(), Error> {
         let said = &relayed.decision.statement;
         let (subject, bytes) = (said.change.to_string(), relayed.decision.to_bytes());
-        let Some(key) = self.lineage.key(said.epoch) else {
-            return self.put_aside("decision", "other_epoch", &subject, &bytes);
-        };
-        if relayed.decision.verify(&key).is_err() {
-            return self.put_aside("decision", "signature", &subject, &bytes);
+        if let Err(code) = self.check_decision(&relayed.decision) {
+            return self.put_aside("decision", code, &subject, &bytes);
         }
         let is_new = village::keep_decision(self.tx, relayed)?;
         let Some(known) = batch::find(self.tx, &said.batch)? else {

@@ -42,6 +42,9 @@ pub(crate) struct Enrolled {
     epoch: String,
     /// The key that signs certificates, receipts and checkpoints: base64url without padding.
     server_key: String,
+    /// How the present epoch followed those before it, oldest first, after restores: epoch links in their binary
+    /// form, base64url without padding. The certificates of many devices are by older keys.
+    links: Vec<String>,
     /// The signed certificate in its binary form: base64url without padding.
     certificate: String,
     /// The server's clock, milliseconds since 1970.
@@ -175,7 +178,7 @@ fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 fn answer(granted: EnrolmentGranted, now_ms: i64) -> Enrolled {
-    let EnrolmentGranted { start, certificate, user, villages } = granted;
+    let EnrolmentGranted { start, links, certificate, user, villages } = granted;
     let villages = villages.into_iter().map(|village| EnrolledVillage {
         id: village.id.to_string(),
         code: village.code,
@@ -186,6 +189,7 @@ fn answer(granted: EnrolmentGranted, now_ms: i64) -> Enrolled {
         deployment: start.deployment.to_string(),
         epoch: start.epoch.to_string(),
         server_key: URL_SAFE_NO_PAD.encode(start.server_key.0),
+        links: links.iter().map(|link| URL_SAFE_NO_PAD.encode(link.to_bytes())).collect(),
         certificate: URL_SAFE_NO_PAD.encode(certificate.to_bytes()),
         server_time_ms: now_ms,
         villages: villages.collect(),

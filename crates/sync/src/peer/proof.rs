@@ -57,8 +57,10 @@ pub enum PeerRefusal {
     /// It belongs to another installation.
     #[error("the other device belongs to another installation")]
     Deployment,
-    /// Its certificate is not by our server.
-    #[error("the other device's certificate is not by this device's server")]
+    /// Its certificate is by none of our server's keys that are known here.
+    #[error(
+        "the other device's certificate is by no server that this device knows: if the server was restored, sync with it first"
+    )]
     Certificate,
     /// It is not a device that a person enrolled.
     #[error("the other device is not enrolled for good")]
@@ -79,9 +81,9 @@ pub enum PeerRefusal {
 
 /// What a device already knows about others, by which it judges a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// The server's key.
-    pub server_key: PublicKey,
+pub struct Bounds<'a> {
+    /// The server's keys: that of the present epoch, and those of epochs before it, whose certificates go on.
+    pub server_keys: &'a [PublicKey],
     /// The installation.
     pub deployment: DeploymentId,
     /// The judging device's clock, milliseconds since 1970.
@@ -145,13 +147,15 @@ impl Proof {
         &self,
         side: PeerSide,
         transcript: &[u8; 32],
-        bounds: &Bounds,
+        bounds: &Bounds<'_>,
     ) -> Result<&Certificate, PeerRefusal> {
         let held = &self.certificate.statement;
         if held.deployment != bounds.deployment {
             return Err(PeerRefusal::Deployment);
         }
-        self.certificate.verify(&bounds.server_key).map_err(|_| PeerRefusal::Certificate)?;
+        if !bounds.server_keys.iter().any(|key| self.certificate.verify(key).is_ok()) {
+            return Err(PeerRefusal::Certificate);
+        }
         if held.kind != CertificateKind::Device {
             return Err(PeerRefusal::Kind);
         }
@@ -167,21 +171,29 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::samples::{DEPLOYMENT, MORNING_MS, certificate};
 
     const TRANSCRIPT: [u8; 32] = [7; 32];
     const YEAR_MS: i64 = 31_536_000_000;
 
-    fn bounds(now_ms: i64) -> Bounds {
-        Bounds { server_key: SecretKey::from_seed([1; 32]).public(), deployment: DEPLOYMENT, now_ms }
+    static SERVER_KEYS: LazyLock<[PublicKey; 2]> = LazyLock::new(|| [[9; 32], [1; 32]].map(public));
+
+    fn public(seed: [u8; 32]) -> PublicKey {
+        SecretKey::from_seed(seed).public()
+    }
+
+    fn bounds(now_ms: i64) -> Bounds<'static> {
+        Bounds { server_keys: SERVER_KEYS.as_slice(), deployment: DEPLOYMENT, now_ms }
     }
 
     fn proof(side: PeerSide) -> Proof {
         Proof::make(&SecretKey::from_seed([2; 32]), certificate(), side, &TRANSCRIPT)
     }
 
-    fn judge(proof: &Proof, bounds: &Bounds) -> Result<(), PeerRefusal> {
+    fn judge(proof: &Proof, bounds: &Bounds<'_>) -> Result<(), PeerRefusal> {
         proof.verify(PeerSide::Caller, &TRANSCRIPT, bounds).map(drop)
     }
 
@@ -221,8 +233,10 @@ mod tests {
         let proof = proof(PeerSide::Caller);
         let other = Bounds { deployment: DeploymentId::from_bytes([9; 16]), ..bounds(MORNING_MS) };
         assert_eq!(judge(&proof, &other), Err(PeerRefusal::Deployment));
-        let other = Bounds { server_key: SecretKey::from_seed([9; 32]).public(), ..bounds(MORNING_MS) };
-        assert_eq!(judge(&proof, &other), Err(PeerRefusal::Certificate));
+        for server_keys in [&[public([9; 32])][..], &[]] {
+            let other = Bounds { server_keys, ..bounds(MORNING_MS) };
+            assert_eq!(judge(&proof, &other), Err(PeerRefusal::Certificate));
+        }
         let mut provisional = certificate().statement;
         provisional.kind = CertificateKind::Provisional;
         let certificate = SignedCertificate::sign(provisional, &SecretKey::from_seed([1; 32])).unwrap();
