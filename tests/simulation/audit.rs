@@ -105,14 +105,17 @@ impl Audit<'_> {
         };
         let names_gaps = self.store.gaps().unwrap().iter().any(|gap| gap.missing > 0);
         for (place, line) in &self.book.lines {
-            // What a lost server had, and no device, is gone: the server must know that something is.
+            let author = nodes.iter().find(|node| node.index == line.node);
+            let barred = author.is_some_and(|author| author.barred);
+            // What a lost server had, and no device, is gone: the server must know that something is. It cannot
+            // where nobody who syncs was told: of what it wrote itself, or took from who is shut out.
             let is_lost =
                 self.book.server_restored && !self.standings.contains_key(place) && !held_somewhere(place);
-            if is_lost && (names_gaps || !line.received) {
+            let was_told = line.received && author.is_some() && !barred;
+            if is_lost && (names_gaps || !was_told) {
                 continue;
             }
             let on_disk = waiting.get(&line.node).and_then(|disk| disk.get(place)).copied();
-            let barred = nodes.iter().any(|node| node.index == line.node && node.barred);
             if let Some(wrong) = judge(line, self.standings.get(place), on_disk, barred) {
                 let (document, hash) = place;
                 self.violations.push(format!("node {}: {document} {hash}: {wrong}", line.node));
