@@ -7,8 +7,10 @@ use ruhu_survey::replay::founded_id;
 
 use crate::env::{Environment, random};
 use crate::error::Error;
+use crate::folder::Folder;
 use crate::identity::Identity;
 use crate::key_file::Cost;
+use crate::phone_lock::PhoneLock;
 use crate::store::batch::number;
 use crate::store::set_aside::{self, SetAside};
 use crate::store::village::{self, Village};
@@ -72,6 +74,25 @@ impl Client {
         Self::begin(store, report, environment)
     }
 
+    /// Opens a store with what the phone's own lock answered to [`Client::phone_lock`].
+    ///
+    /// # Errors
+    /// [`Error::PhoneLock`] when that does not open it, and those of [`Client::open`].
+    pub fn open_by_phone(
+        folder: &Path,
+        secret: &[u8; 32],
+        environment: Box<dyn Environment>,
+    ) -> Result<Self, Error> {
+        let (store, report) = Store::open_by_phone(folder, secret, environment.as_ref())?;
+        Self::begin(store, report, environment)
+    }
+
+    /// What the phone's lock is to be asked with, where it is a way into the store of this folder.
+    #[must_use]
+    pub fn phone_lock(folder: &Path, environment: &dyn Environment) -> Option<PhoneLock> {
+        Folder::new(folder, environment.files()).phone_lock().map(|file| file.lock)
+    }
+
     /// Renames what is in the folder to `….aside-N`, where it stays with its key, and begins a new store.
     /// The new one is empty and has to be enrolled; [`Client::open_report`] names what was set aside.
     ///
@@ -98,12 +119,29 @@ impl Client {
         &self.report
     }
 
-    /// Locks the store with another passphrase. Only the key file is written, in one step.
+    /// Locks the store with another passphrase. Only the key file is written, in one step; the phone's lock opens the
+    /// store no more.
     ///
     /// # Errors
     /// [`Error::WrongPassphrase`] when `old` is not the present one, [`Error::PassphraseTooShort`].
     pub fn change_passphrase(&self, old: &str, new: &str) -> Result<(), Error> {
         self.store.change_passphrase(old, new, Cost::default(), self.environment())
+    }
+
+    /// Lets the phone's own lock open the store too; `secret` is what it answers to `lock`.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassphrase`], [`Error::PhoneLock`], [`Error::Io`], [`Error::DiskFull`].
+    pub fn set_phone_lock(&self, passphrase: &str, lock: PhoneLock, secret: &[u8; 32]) -> Result<(), Error> {
+        self.store.set_phone_lock(passphrase, lock, secret, self.environment())
+    }
+
+    /// From now on the passphrase alone opens the store.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn remove_phone_lock(&self) -> Result<(), Error> {
+        self.store.remove_phone_lock()
     }
 
     /// The id of the next document founded here. It derives from the opening, so a sync need not carry it.

@@ -25,6 +25,9 @@ pub enum Error {
     /// Choose a longer PIN, of digits alone.
     #[error("the PIN is too short or not of digits: at least {PIN_DIGITS_MIN} digits are needed")]
     PinTooShort,
+    /// The phone's lock is no way in: type the passphrase.
+    #[error("the phone's lock does not open this store: the passphrase is needed")]
+    PhoneLock,
     /// Type the passphrase again.
     #[error("the passphrase is wrong")]
     WrongPassphrase,

@@ -11,10 +11,12 @@ use ruhu_sqlite::Profile;
 use crate::error::Error;
 use crate::files::Files;
 use crate::key_file::{KeyFile, Locked};
+use crate::phone_lock::PhoneLockFile;
 
 const DATABASE: &str = "ruhu.db";
 const DATABASE_UNFINISHED: &str = "ruhu.db.new";
 const KEY: &str = "ruhu.key";
+const PHONE_LOCK: &str = "ruhu.phone";
 /// What SQLite keeps beside a database; a database set aside takes them along.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 const ASIDE_MAX: u32 = 10_000;
@@ -97,6 +99,22 @@ impl Folder {
         self.rename(&temporary, &self.key())
     }
 
+    /// The way in by the phone's own lock, where one was opened and can be read.
+    pub(crate) fn phone_lock(&self) -> Option<PhoneLockFile> {
+        let bytes = self.files.read(&self.path.join(PHONE_LOCK), KEY_BYTES_MAX).ok()?;
+        PhoneLockFile::from_bytes(&bytes)
+    }
+
+    /// Opens the way in by the phone's lock, or shuts it. A cut on the way leaves it shut.
+    pub(crate) fn keep_phone_lock(&self, file: Option<&PhoneLockFile>) -> Result<(), Error> {
+        let path = self.path.join(PHONE_LOCK);
+        if file.is_none() && !self.exists(&path) {
+            return Ok(());
+        }
+        let bytes = file.map(PhoneLockFile::to_bytes).unwrap_or_default();
+        self.files.write(&path, &bytes).map_err(|source| Error::io(&path, source))
+    }
+
     /// Renames inside the folder, durably.
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
         self.files.rename(from, to).map_err(|source| Error::io(to, source))
@@ -113,7 +131,8 @@ impl Folder {
         let number = self.free_aside()?;
         let mut moved = Vec::new();
         let companions = COMPANIONS.map(|suffix| format!("{DATABASE}{suffix}"));
-        let names = companions.iter().map(String::as_str).chain([DATABASE, DATABASE_UNFINISHED, KEY]);
+        let names =
+            companions.iter().map(String::as_str).chain([DATABASE, DATABASE_UNFINISHED, KEY, PHONE_LOCK]);
         for name in names {
             let from = self.path.join(name);
             if self.exists(&from) {

@@ -22,7 +22,8 @@ pub const PASSPHRASE_CHARACTERS_MIN: usize = 10;
 
 const MAGIC: &[u8] = b"ruhu-key";
 const VERSION: u8 = 1;
-const SEALED_BYTES: usize = 48;
+/// Bytes of a sealed key: 32, and what authenticates them.
+pub(crate) const SEALED_BYTES: usize = 48;
 const CHECKSUM_BYTES: usize = 32;
 
 /// What a guess at the passphrase costs (Argon2id, RFC 9106).
@@ -114,20 +115,12 @@ impl KeyFile {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.raw(&self.associated()).raw(&self.nonce).raw(&self.sealed);
-        let mut bytes = writer.finish();
-        let checksum = Sha256::digest(&bytes);
-        bytes.extend_from_slice(&checksum);
-        bytes
+        with_checksum(writer.finish())
     }
 
     /// Takes a file's bytes apart.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Locked> {
-        let body_length = bytes.len().checked_sub(CHECKSUM_BYTES).ok_or(Locked::Damaged)?;
-        let (body, checksum) = bytes.split_at_checked(body_length).ok_or(Locked::Damaged)?;
-        if Sha256::digest(body).as_slice() != checksum {
-            return Err(Locked::Damaged);
-        }
-        let mut reader = Reader::new(body);
+        let mut reader = Reader::new(checked(bytes).ok_or(Locked::Damaged)?);
         let magic = reader.raw(MAGIC.len()).map_err(|_| Locked::Damaged)?;
         let version = reader.u8().map_err(|_| Locked::Damaged)?;
         if magic != MAGIC {
@@ -171,6 +164,19 @@ impl KeyFile {
         let key = stretched(passphrase, &self.salt, self.cost)?;
         XChaCha20Poly1305::new_from_slice(key.as_slice()).ok()
     }
+}
+
+/// A file's bytes with the SHA-256 that tells damage from a wrong key.
+pub(crate) fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+    let checksum = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&checksum);
+    bytes
+}
+
+/// What stands before a checksum that fits; `None` for a file that is damaged.
+pub(crate) fn checked(bytes: &[u8]) -> Option<&[u8]> {
+    let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+    (Sha256::digest(body).as_slice() == checksum).then_some(body)
 }
 
 /// 32 bytes of a secret that people remember, at a cost (Argon2id, RFC 9106); none where the cost is out of bounds.

@@ -20,6 +20,7 @@ mod mend;
 mod new_key;
 mod overview;
 mod peer;
+mod phone_lock;
 mod photo;
 mod pin;
 mod problem;
@@ -59,6 +60,7 @@ pub use overview::{DeviceSeen, Overview};
 #[cfg(not(target_arch = "wasm32"))]
 pub use peer::SocketLink;
 pub use peer::{BundlePart, BundleReport, Carried, Link, Peer, PeerReport};
+pub use phone_lock::PhoneLock;
 pub use photo::{ListedPhoto, NewPhoto, PhotoOutcome, PhotoPart, PhotoProgress, PhotoReport, PhotoState};
 pub use pin::PIN_DIGITS_MIN;
 pub use receive::Restored;

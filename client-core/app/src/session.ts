@@ -3,7 +3,7 @@
 import { computed, reactive } from 'vue'
 
 import { ask, startCore } from './core/core'
-import type { Attribution, Status, Village } from './core/types'
+import type { Attribution, PhoneLock, Status, Village } from './core/types'
 import { recallPlace } from './place'
 import { settings } from './settings'
 import { say } from './words'
@@ -14,6 +14,8 @@ interface Session {
   phase: Phase
   /** Whether a PIN opens the screen again while the store is open. */
   hasPin: boolean
+  /** What the phone's own lock is asked with, where it opens the store. */
+  phoneLock: PhoneLock | null
   /** Why the passphrase is asked for, where that needs a word. */
   said: string
   /** For how long no passphrase is tried, milliseconds. */
@@ -27,6 +29,7 @@ interface Session {
 export const session = reactive<Session>({
   phase: 'starting',
   hasPin: false,
+  phoneLock: null,
   said: '',
   lockedMs: 0,
   status: null,
@@ -41,6 +44,7 @@ export const village = computed(() => session.villages.find((one) => one.id === 
 export async function settle(): Promise<void> {
   const standing = await ask({ call: 'standing' })
   session.lockedMs = standing.locked_ms
+  session.phoneLock = standing.phone_lock
   if (standing.open) session.hasPin = standing.has_pin
   if (session.phase === 'starting') recallPlace(standing.place)
   if (!standing.there) session.phase = 'new'

@@ -21,6 +21,8 @@ afterAll(() => world?.end())
 async function tryPin(pin: string): Promise<void> {
   await phone.get('pin').fill(pin)
   await phone.get('resume').click()
+  // A second try while one is looked at would be passed over.
+  await phone.page.locator('[data-test="resume"].van-button--loading').waitFor({ state: 'hidden' })
 }
 
 test('a PIN is chosen, shuts the screen, and opens it again', async () => {

@@ -29,6 +29,7 @@ use crate::env::{Environment, random};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::key_file::{Cost, DatabaseKey, KeyFile};
+use crate::phone_lock::{PhoneLock, PhoneLockFile};
 
 const MIGRATIONS: Migrations = Migrations(&[
     ("001_device", include_str!("../../../schemas/sql/client/001_device.sql")),
@@ -94,9 +95,30 @@ impl Store {
         passphrase: &str,
         environment: &dyn Environment,
     ) -> Result<(Self, OpenReport), Error> {
+        Self::open_by(folder, environment, |folder, key_file| {
+            key_file.unwrap_key(passphrase).map_err(|why| folder.locked(why))
+        })
+    }
+
+    /// Opens it with what the phone's lock answered.
+    pub(crate) fn open_by_phone(
+        folder: &Path,
+        secret: &[u8; 32],
+        environment: &dyn Environment,
+    ) -> Result<(Self, OpenReport), Error> {
+        Self::open_by(folder, environment, |folder, key_file| {
+            folder.phone_lock().ok_or(Error::PhoneLock)?.unwrap_key(secret, key_file.database_salt)
+        })
+    }
+
+    fn open_by(
+        folder: &Path,
+        environment: &dyn Environment,
+        unwrap: impl FnOnce(&Folder, &KeyFile) -> Result<DatabaseKey, Error>,
+    ) -> Result<(Self, OpenReport), Error> {
         let folder = Folder::new(folder, environment.files());
         let key_file = folder.read_key()?;
-        let key = key_file.unwrap_key(passphrase).map_err(|why| folder.locked(why))?;
+        let key = unwrap(&folder, &key_file)?;
         let database = folder.database();
         if !folder.exists(&database) {
             // The key was written and the program killed before the last step of creation.
@@ -134,7 +156,8 @@ impl Store {
         Ok((store, report))
     }
 
-    /// Wraps the key under another passphrase; the database is not touched.
+    /// Wraps the key under another passphrase; the database is not touched. The way in by the phone's lock is shut:
+    /// who changes a passphrase may do so because somebody else got in.
     pub(crate) fn change_passphrase(
         &self,
         old: &str,
@@ -144,7 +167,28 @@ impl Store {
     ) -> Result<(), Error> {
         let file = self.folder.read_key()?;
         let key = file.unwrap_key(old).map_err(|why| self.folder.locked(why))?;
-        self.folder.write_key(&KeyFile::wrap(&key, file.database_salt, new, cost, environment)?)
+        let wrapped = KeyFile::wrap(&key, file.database_salt, new, cost, environment)?;
+        self.folder.keep_phone_lock(None)?;
+        self.folder.write_key(&wrapped)
+    }
+
+    /// Opens the way in by the phone's lock.
+    pub(crate) fn set_phone_lock(
+        &self,
+        passphrase: &str,
+        lock: PhoneLock,
+        secret: &[u8; 32],
+        environment: &dyn Environment,
+    ) -> Result<(), Error> {
+        let file = self.folder.read_key()?;
+        let key = file.unwrap_key(passphrase).map_err(|why| self.folder.locked(why))?;
+        let wrapped = PhoneLockFile::wrap(&key, file.database_salt, lock, secret, environment)?;
+        self.folder.keep_phone_lock(Some(&wrapped))
+    }
+
+    /// Shuts it.
+    pub(crate) fn remove_phone_lock(&self) -> Result<(), Error> {
+        self.folder.keep_phone_lock(None)
     }
 
     /// The connection, to read.

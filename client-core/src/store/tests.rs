@@ -234,3 +234,71 @@ fn a_document_is_found_by_its_id_without_looking_at_the_others() {
         statement.query_row(rusqlite::params![1, [7_u8; 16]], |row| row.get::<_, String>("detail")).unwrap();
     assert_eq!(plan, "SEARCH document USING INDEX document_id (id=? AND kind=?)");
 }
+
+const SECRET: [u8; 32] = [5; 32];
+
+fn with_phone_lock() -> (TempDir, Store) {
+    let (folder, store) = created();
+    let lock = PhoneLock { credential: vec![0xc4; 16], input: [9; 32] };
+    store.set_phone_lock(&passphrase(), lock, &SECRET, &HandEnvironment::new(3)).unwrap();
+    (folder, store)
+}
+
+fn by_phone(folder: &Path, secret: &[u8; 32]) -> Result<Store, Error> {
+    Store::open_by_phone(folder, secret, &HandEnvironment::new(1)).map(|(store, _)| store)
+}
+
+#[test]
+fn the_phones_lock_opens_the_store_and_the_passphrase_still_does() {
+    let (folder, store) = with_phone_lock();
+    keep(&store, b"https://ruhu.example.cn");
+    drop(store);
+    assert_eq!(kept(&by_phone(folder.path(), &SECRET).unwrap()).unwrap(), b"https://ruhu.example.cn");
+    assert!(opened(folder.path()).is_ok());
+    assert!(matches!(by_phone(folder.path(), &[6; 32]), Err(Error::PhoneLock)));
+}
+
+#[test]
+fn without_the_passphrase_nobody_opens_that_way() {
+    let (folder, store) = created();
+    let lock = PhoneLock { credential: vec![0xc4; 16], input: [9; 32] };
+    let set = store.set_phone_lock(OTHER, lock, &SECRET, &HandEnvironment::new(3));
+    assert!(matches!(set, Err(Error::WrongPassphrase)));
+    drop(store);
+    assert!(matches!(by_phone(folder.path(), &SECRET), Err(Error::PhoneLock)));
+}
+
+#[test]
+fn another_passphrase_and_a_person_shut_that_way() {
+    let (folder, store) = with_phone_lock();
+    store.change_passphrase(&passphrase(), OTHER, TEST_COST, &HandEnvironment::new(4)).unwrap();
+    drop(store);
+    assert!(matches!(by_phone(folder.path(), &SECRET), Err(Error::PhoneLock)));
+    let (folder, store) = with_phone_lock();
+    store.remove_phone_lock().unwrap();
+    drop(store);
+    assert!(matches!(by_phone(folder.path(), &SECRET), Err(Error::PhoneLock)));
+    assert!(opened(folder.path()).is_ok());
+}
+
+#[test]
+fn a_damaged_file_of_the_phones_lock_leaves_the_passphrase() {
+    let (folder, store) = with_phone_lock();
+    drop(store);
+    let path = folder.path().join("ruhu.phone");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert!(matches!(by_phone(folder.path(), &SECRET), Err(Error::PhoneLock)));
+    assert!(opened(folder.path()).is_ok());
+}
+
+#[test]
+fn the_phones_lock_of_a_store_set_aside_is_none_of_the_new_one() {
+    let (folder, store) = with_phone_lock();
+    drop(store);
+    let anew = Store::open_aside(folder.path(), &passphrase(), TEST_COST, &HandEnvironment::new(5));
+    drop(anew.unwrap());
+    assert!(matches!(by_phone(folder.path(), &SECRET), Err(Error::PhoneLock)));
+    assert!(folder.path().join("ruhu.phone.aside-1").exists());
+}

@@ -36,6 +36,19 @@ pub enum Call {
     SetPin {
         pin: String,
     },
+    /// Lets the phone's own lock open the store too. `credential`, `input` (32 bytes) and what the phone answered to
+    /// it (32 bytes) are in standard base64.
+    SetPhoneLock {
+        passphrase: String,
+        credential: String,
+        input: String,
+        secret: String,
+    },
+    RemovePhoneLock,
+    /// Opens the store with what the phone's lock answered, in standard base64.
+    UnlockByPhone {
+        secret: String,
+    },
     /// Keeps where the person is, in clear and durably: ids and keys, no answer; 1,024 bytes
     /// at most.
     Remember {

@@ -8,7 +8,7 @@ use crate::answer::{self, Enrolment, Standing};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::tries::{self, Tries};
-use crate::work::{Answer, ask, done, json};
+use crate::work::{Answer, ask, bytes32, done, json};
 
 /// The small file that counts wrong passphrases.
 const TRIES: &str = "ruhu.tries";
@@ -57,6 +57,7 @@ impl Device {
             Call::Standing => json(&self.standing()),
             Call::Create { passphrase } => self.create(&passphrase),
             Call::Unlock { passphrase } => self.unlock(&passphrase),
+            Call::UnlockByPhone { secret } => self.unlock_by_phone(&secret),
             Call::Lock => {
                 self.shut();
                 done()
@@ -140,6 +141,7 @@ impl Device {
             paused: self.paused,
             has_pin: self.client.as_ref().is_some_and(|client| client.has_pin().unwrap_or(false)),
             enrolled: status.is_some_and(|status| status.device.is_some()),
+            phone_lock: Client::phone_lock(&self.folder, environment.as_ref()).map(Into::into),
             locked_ms: tries.locked_ms(environment.now_ms()),
             wrong_tries: tries.wrong,
             place: self.small(PLACE, PLACE_BYTES_MAX).and_then(|place| String::from_utf8(place).ok()),
@@ -180,6 +182,15 @@ impl Device {
                 Err(error.into())
             }
         }
+    }
+
+    /// The phone counts wrong tries at its lock by itself; who passes it has shown who they are.
+    fn unlock_by_phone(&mut self, secret: &str) -> Answer {
+        let secret = bytes32("secret", secret)?;
+        self.shut();
+        self.client = Some(Client::open_by_phone(&self.folder, &secret, (self.environment)())?);
+        self.keep(TRIES, &Tries::default().to_bytes())?;
+        json(&self.standing())
     }
 
     /// The open store, for calls that carry more than JSON.

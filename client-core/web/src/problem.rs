@@ -50,6 +50,7 @@ fn code(error: &Error) -> &'static str {
     match error {
         Error::PassphraseTooShort => "passphrase_too_short",
         Error::PinTooShort => "pin_too_short",
+        Error::PhoneLock => "phone_lock",
         Error::WrongPassphrase => "wrong_passphrase",
         Error::StoreExists(_) => "store_exists",
         Error::StoreMissing(_) => "store_missing",

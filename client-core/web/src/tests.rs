@@ -15,7 +15,7 @@ use ts_rs::{Config, TS};
 
 use crate::answer::{
     Attribution, CheckLine, CheckPage, Conflict, DraftLine, Enrolment, Event, Field, FormPage, HouseholdPage,
-    InputLine, LeadLine, MemberLine, RefusedLine, Scalar, Standing, SyncResult,
+    InputLine, LeadLine, MemberLine, PhoneLock, RefusedLine, Scalar, Standing, SyncResult,
 };
 use crate::call::{Call, HouseholdQuery, MemberSaid, Said, What};
 use crate::photo::{PhotoCall, PhotoLine, PhotoProgress, PhotoResult, WantedPicture};
@@ -35,6 +35,7 @@ fn the_app_is_written_against_these_types() {
         Label,
         Scalar,
         Problem,
+        PhoneLock,
         Standing,
         Enrolment,
         DeploymentId,
@@ -106,6 +107,8 @@ mod calls {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use ruhu_client_core::{
         Environment, Error, Files, HttpRequest, HttpResponse, SystemFiles, Transport, TransportError,
     };
@@ -241,6 +244,33 @@ mod calls {
         assert_eq!(phone.unlock("another passphrase").unwrap_err().wait_ms, 30_000);
         phone.clock.0.store(30_000, Ordering::SeqCst);
         assert_eq!(phone.unlock(RIGHT).unwrap()["has_pin"], true);
+    }
+
+    #[test]
+    fn the_phones_lock_opens_the_store_and_its_answer_alone_does() {
+        let mut phone = Phone::new();
+        phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
+        let (input, secret) = (STANDARD.encode([9; 32]), STANDARD.encode([5; 32]));
+        let set = |passphrase: &str, secret: &str| {
+            json!({ "call": "set_phone_lock", "passphrase": passphrase, "credential": "xMTE", "input": input, "secret": secret })
+        };
+        assert_eq!(phone.refused(&set("another passphrase", &secret)).code, "wrong_passphrase");
+        assert_eq!(phone.refused(&set(RIGHT, "BQUF")).code, "argument");
+        phone.ask(&set(RIGHT, &secret)).unwrap();
+        phone.ask(&json!({ "call": "lock" })).unwrap();
+        let shut = phone.ask(&json!({ "call": "standing" })).unwrap();
+        assert_eq!(shut["phone_lock"], json!({ "credential": "xMTE", "input": input }));
+        let by_phone = |secret: &str| json!({ "call": "unlock_by_phone", "secret": secret });
+        assert_eq!(phone.refused(&by_phone(&STANDARD.encode([6; 32]))).code, "phone_lock");
+        for _ in 0..4 {
+            phone.unlock("another passphrase").unwrap_err();
+        }
+        let open = phone.ask(&by_phone(&secret)).unwrap();
+        assert_eq!((&open["open"], &open["wrong_tries"]), (&json!(true), &json!(0)));
+        phone.ask(&json!({ "call": "remove_phone_lock" })).unwrap();
+        assert_eq!(phone.ask(&json!({ "call": "standing" })).unwrap()["phone_lock"], Value::Null);
+        assert_eq!(phone.refused(&by_phone(&secret)).code, "phone_lock");
+        assert_eq!(phone.unlock(RIGHT).unwrap()["open"], true);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ruhu_client_core::{Asked, Client, Edit, Order, Query};
+use ruhu_client_core::{Asked, Client, Edit, Order, PhoneLock, Query};
 use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind};
 use ruhu_survey::code_list::code_list;
 use ruhu_survey::form::{Label, Offered};
@@ -73,6 +73,16 @@ pub(crate) fn ask(client: &mut Client, call: Call) -> Answer {
         }
         Call::ChangePassphrase { old, new } => {
             client.change_passphrase(&old, &new)?;
+            done()
+        }
+        Call::SetPhoneLock { passphrase, credential, input, secret } => {
+            let credential = STANDARD.decode(credential).map_err(|_| Problem::argument("credential"))?;
+            let lock = PhoneLock { credential, input: bytes32("input", &input)? };
+            client.set_phone_lock(&passphrase, lock, &bytes32("secret", &secret)?)?;
+            done()
+        }
+        Call::RemovePhoneLock => {
+            client.remove_phone_lock()?;
             done()
         }
         Call::SetPin { pin } => {
@@ -190,6 +200,12 @@ fn village_id(text: &str) -> Result<VillageId, Problem> {
 
 fn household_id(text: &str) -> Result<HouseholdId, Problem> {
     text.parse().map_err(|_| Problem::argument("household"))
+}
+
+/// 32 bytes in standard base64.
+pub(crate) fn bytes32(name: &str, text: &str) -> Result<[u8; 32], Problem> {
+    let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| Problem::argument(name))
 }
 
 fn check_id(text: &str) -> Result<CheckId, Problem> {

@@ -34,6 +34,9 @@ export interface Answers {
   pause: Standing
   resume: Standing
   set_pin: null
+  set_phone_lock: null
+  remove_phone_lock: null
+  unlock_by_phone: Standing
   remember: null
   change_passphrase: null
   enrol_by_link: Enrolment

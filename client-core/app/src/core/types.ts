@@ -23,6 +23,15 @@ detail: string,
  * For how many milliseconds no passphrase is tried.
  */
 wait_ms: number, };
+export type PhoneLock = { 
+/**
+ * The id of the credential that the phone made.
+ */
+credential: string, 
+/**
+ * The input of its function.
+ */
+input: string, };
 export type Standing = { 
 /**
  * Whether there is a store.
@@ -48,6 +57,10 @@ enrolled: boolean,
  * For how many more milliseconds no passphrase is tried.
  */
 locked_ms: number, 
+/**
+ * What the phone's own lock is to be asked with, where it opens the store.
+ */
+phone_lock: PhoneLock | null, 
 /**
  * How many wrong tries there were since the last right one.
  */
@@ -1225,7 +1238,7 @@ cert_no: string | null,
  * Other fields of a member by name, such as `relation_to_head`, as they are stored or typed.
  */
 fields: { [key in string]: string }, };
-export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "pause" } | { "call": "resume", pin: string, } | { "call": "set_pin", pin: string, } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "check_form", check: string, short: boolean, } | { "call": "answer_question", check: string, question: string, member: string | null, element: string | null, said: Said | null, } | { "call": "accept_last", check: string, question: string, member: string | null, } | { "call": "confirm_finding", check: string, key: string, reason: string, } | { "call": "zero_rest", check: string, page: string, short: boolean, } | { "call": "findings", check: string, } | { "call": "not_applicable", check: string, result: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "replace_check", check: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "new_household", village: string, group: string, address: string | null, phone: string | null, head: MemberSaid, } | { "call": "add_member", household: string, member: MemberSaid, } | { "call": "end_member", household: string, member: string, left_on: string, why: string, reason: string | null, } | { "call": "codes", list: string, } | { "call": "overview", village: string, since: string, } | { "call": "export_bundle" } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };
+export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "pause" } | { "call": "resume", pin: string, } | { "call": "set_pin", pin: string, } | { "call": "set_phone_lock", passphrase: string, credential: string, input: string, secret: string, } | { "call": "remove_phone_lock" } | { "call": "unlock_by_phone", secret: string, } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "check_form", check: string, short: boolean, } | { "call": "answer_question", check: string, question: string, member: string | null, element: string | null, said: Said | null, } | { "call": "accept_last", check: string, question: string, member: string | null, } | { "call": "confirm_finding", check: string, key: string, reason: string, } | { "call": "zero_rest", check: string, page: string, short: boolean, } | { "call": "findings", check: string, } | { "call": "not_applicable", check: string, result: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "replace_check", check: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "new_household", village: string, group: string, address: string | null, phone: string | null, head: MemberSaid, } | { "call": "add_member", household: string, member: MemberSaid, } | { "call": "end_member", household: string, member: string, left_on: string, why: string, reason: string | null, } | { "call": "codes", list: string, } | { "call": "overview", village: string, since: string, } | { "call": "export_bundle" } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };
 export type PhotoCall = { "call": "add_photo", check: string, question: string, member: string | null, taken_ms: number, } | { "call": "remove_photo", check: string, key: string, } | { "call": "photos", household: string, } | { "call": "check_photos", check: string, };
 export type WantedPicture = { 
 /**

@@ -9,7 +9,7 @@ pub use form::{FormPage, InputLine, LeadLine};
 pub use household::{
     Attribution, CheckLine, CheckPage, Conflict, DraftLine, Event, Field, HouseholdPage, MemberLine,
 };
-pub use state::{Enrolment, RefusedLine, Standing, SyncResult};
+pub use state::{Enrolment, PhoneLock, RefusedLine, Standing, SyncResult};
 
 use ruhu_survey::change::Value;
 use ruhu_survey::field_table::{AnswerState, Field as TableField, format_value};

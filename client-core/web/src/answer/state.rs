@@ -1,5 +1,7 @@
 //! The device itself: whether it is open, what it has sent, how its last sync went.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ruhu_client_core as core;
 use serde::Serialize;
 
@@ -19,10 +21,28 @@ pub struct Standing {
     pub enrolled: bool,
     /// For how many more milliseconds no passphrase is tried.
     pub locked_ms: u64,
+    /// What the phone's own lock is to be asked with, where it opens the store.
+    pub phone_lock: Option<PhoneLock>,
     /// How many wrong tries there were since the last right one.
     pub wrong_tries: u32,
     /// Where the person was, as the page said it.
     pub place: Option<String>,
+}
+
+/// What the phone's own lock is to be asked with; both in standard base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PhoneLock {
+    /// The id of the credential that the phone made.
+    pub credential: String,
+    /// The input of its function.
+    pub input: String,
+}
+
+impl From<core::PhoneLock> for PhoneLock {
+    fn from(lock: core::PhoneLock) -> Self {
+        Self { credential: STANDARD.encode(lock.credential), input: STANDARD.encode(lock.input) }
+    }
 }
 
 /// What an enrolment gave; or the words to compare first.
