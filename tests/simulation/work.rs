@@ -150,8 +150,14 @@ impl Hands<'_> {
         if open.answers.is_empty() {
             return self.node.client_mut().withdraw_check(open.id, "nothing was asked");
         }
+        // What was answered and no longer applies, as when a member of that age left, is submitted as such.
+        let gone = self.node.client().not_applicable(open.id, "completed")?;
         self.node.client_mut().submit(open.id, "completed", &[])?;
-        self.wrote("answers of submitted checks", open.answers);
+        let asked = |(key, value): Asked| {
+            let stays = !gone.contains(&key);
+            (key, value.filter(|_| stays))
+        };
+        self.wrote("answers of submitted checks", open.answers.into_iter().map(asked).collect());
         // The entry of the submission and that of the visit.
         self.node.week.edits += 2;
         self.tally.edit("submissions and visits", 2);
