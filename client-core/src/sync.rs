@@ -312,8 +312,9 @@ impl Client {
             }
             // A refusal that was cut off says nothing.
             _ if !response.whole => Ok(Answered::Failed(session::TransportError::Cut)),
+            // It forgets faster than this device can sign, as when it is started again and again.
             401 if nonce_is_unknown(&response) => {
-                tally.busy = Some(refusal(&response));
+                tally.busy = None;
                 Ok(Answered::Failed(session::TransportError::Busy))
             }
             // A stalled request and a full disk lose nothing: the same may be sent again.

@@ -138,6 +138,16 @@ fn a_forgotten_nonce_is_replaced_without_the_person_noticing() {
 }
 
 #[test]
+fn a_server_that_forgets_every_nonce_is_a_failing_link_and_no_refusal() {
+    let server = FakeServer::new();
+    let mut tablet = Tablet::enrolled(&server, 1);
+    server.faults(&[Fault::ForgetsNonces; 14]);
+    assert_eq!(tablet.sync(&server).outcome, SyncOutcome::Interrupted(TransportError::Unreachable));
+    server.faults(&[]);
+    assert_eq!(tablet.sync(&server).outcome, SyncOutcome::Complete);
+}
+
+#[test]
 fn a_log_in_page_is_not_taken_for_an_answer() {
     let server = FakeServer::new();
     let mut tablet = Tablet::enrolled(&server, 1);
