@@ -1,6 +1,7 @@
 //! A server in memory: it enrols, receipts, relays and signs checkpoints as a real one does, and can be
 //! told to misbehave.
 
+mod announcements;
 mod keys;
 mod photos;
 mod relay;
@@ -28,6 +29,7 @@ use ruhu_survey::change::ChangeHash;
 use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
 use ruhu_survey::photo::PhotoAddress;
 use ruhu_survey::role::Role;
+use ruhu_sync::announce::Told;
 use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest};
 use ruhu_sync::frame::decode_all;
 use ruhu_sync::request::{Hello, VillageQuery};
@@ -153,6 +155,9 @@ pub(super) struct State {
     pub(super) refuses_photos: Option<(u16, &'static str)>,
     /// Says of every photo that its bytes are others.
     pub(super) spoils_photos: bool,
+    /// What each device last announced about a village, and up to where the asker was told.
+    pub(super) announcements: BTreeMap<VillageId, Vec<Told>>,
+    given: BTreeMap<VillageId, u64>,
     /// Whose device enrols next; a new person's without it.
     owner: Option<UserId>,
     /// Keys that were given up for a new one.
@@ -417,6 +422,9 @@ impl FakeServer {
                     let village = queries.last().unwrap().village;
                     answers.push(self.replay(&mut state, stream, &bytes, (village, place), fault));
                     place += 1;
+                }
+                RequestFrame::Announcement(said) => {
+                    Self::hear(&mut state, hello.as_ref(), queries.last(), said);
                 }
                 RequestFrame::OldReceipt(_) | RequestFrame::Offer(_) => {}
             }

@@ -2,8 +2,8 @@
 
 use expect_test::expect_file;
 use ruhu_client_core::{
-    DeviceSeen, DeviceStatus, Fork, FormUpdate, KnownDevice, LastSync, ListedHousehold, Overview, Progress,
-    ReceiptLine, Repair, SendState, Status, Unsent, Village,
+    AnnouncedUnsent, DeviceSeen, DeviceStatus, Fork, FormUpdate, KnownDevice, LastSync, ListedHousehold,
+    Overview, Progress, ReceiptLine, Repair, SendState, Status, Unsent, Village,
 };
 use ruhu_survey::expression::Val;
 use ruhu_survey::field_table::{Source, Unit};
@@ -55,6 +55,7 @@ fn the_app_is_written_against_these_types() {
         SyncResult,
         RefusedLine,
         KnownDevice,
+        AnnouncedUnsent,
         DeviceSeen,
         Overview,
         SendState,
