@@ -139,9 +139,9 @@ export class World {
     return said.split('\n').map((line) => line.trim()).find((line) => line.startsWith('ruhu:enrol?')) ?? ''
   }
 
-  /** A phone with nothing on it. */
-  async phone(name: string): Promise<Phone> {
-    const phone = new Phone(this.url, join(this.folder, `phone-${name}`))
+  /** A phone with nothing on it, that reaches the server at its own address or through a link. */
+  async phone(name: string, url = this.url): Promise<Phone> {
+    const phone = new Phone(url, join(this.folder, `phone-${name}`))
     await phone.open()
     this.#phones.push(phone)
     return phone
