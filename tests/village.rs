@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first surprise")]
 #![expect(clippy::cast_possible_truncation, reason = "counts of a test fit any machine word")]
 
+#[path = "village/announced.rs"]
+mod announced;
 #[path = "village/carry.rs"]
 mod carry;
 #[path = "village/census.rs"]

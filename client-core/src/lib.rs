@@ -56,7 +56,7 @@ pub use form::{Asked, CheckForm, FormUpdate, has_elements};
 pub use http::HttpTransport;
 pub use key_file::{Cost, PASSPHRASE_CHARACTERS_MIN};
 pub use list::{CheckState, ListedCheck, ListedHousehold, Order, Query, SendState};
-pub use overview::{DeviceSeen, Overview};
+pub use overview::{AnnouncedUnsent, DeviceSeen, Overview};
 #[cfg(not(target_arch = "wasm32"))]
 pub use peer::SocketLink;
 pub use peer::{BundlePart, BundleReport, Carried, Link, Peer, PeerReport};

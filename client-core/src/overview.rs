@@ -1,18 +1,19 @@
 //! A village as its first secretary sees it with no network: who is done, what is open, and which device has been
-//! heard of last. All of it is what this store holds as of its last whole sync.
+//! heard of last and with what still to send. All of it is what this store holds as of its last whole sync.
 
 use std::collections::BTreeMap;
 
 use ruhu_ledger::certificate::CertificateKind;
 use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_survey::role::Role;
+use ruhu_sync::announce::Told;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::store::batch::number;
-use crate::store::certificate;
+use crate::store::{announcement, certificate};
 
 /// A village at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,6 +55,30 @@ pub struct DeviceSeen {
     pub waiting: u64,
     /// Batches that lack in its chain below the newest one known here.
     pub lacking: u64,
+    /// What it last announced as unsent; `None` when nothing was told of it, and for this device.
+    pub announced: Option<AnnouncedUnsent>,
+}
+
+impl DeviceSeen {
+    /// When the server last heard of it, as far as this device knows.
+    fn heard_ms(&self) -> Option<i64> {
+        self.received_ms.max(self.announced.map(|said| said.at_ms))
+    }
+}
+
+/// What a device said that it still holds of its own work in a village. It is its own word, passed on by the server, and
+/// evidence of nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct AnnouncedUnsent {
+    /// When it said so, by the server's clock.
+    pub at_ms: i64,
+    /// Of the batches that it had written by then, those that the server is not known here to have received.
+    pub missing: u64,
+    /// Checks that it had closed and not delivered by then; 0 once none of those batches is missing.
+    pub checks: u64,
+    /// Checks that it had begun and not closed by then. They stay on the device.
+    pub drafts: u64,
 }
 
 /// What the batches of one device add up to.
@@ -63,6 +88,8 @@ struct Chain {
     received: u64,
     waiting: u64,
     lacking: u64,
+    /// One above the number of the last received batch.
+    received_next: u64,
 }
 
 impl Client {
@@ -90,6 +117,10 @@ impl Client {
     fn devices_seen(&self, connection: &Connection, village: VillageId) -> Result<Vec<DeviceSeen>, Error> {
         let mut chains = chains(connection, village)?;
         let own = self.identity_if_any().map(|identity| identity.device());
+        let told = match self.identity_if_any() {
+            Some(identity) => announcement::all(connection, identity.epoch, village)?,
+            None => BTreeMap::new(),
+        };
         let mut seen = Vec::new();
         for held in certificate::newest(connection)? {
             let device = held.device();
@@ -108,18 +139,27 @@ impl Client {
                 received: chain.received,
                 waiting: chain.waiting,
                 lacking: chain.lacking,
+                announced: told.get(&device).map(|told| announced(told, &chain)),
                 name: held.name,
             });
         }
-        seen.sort_by(|one, two| (one.received_ms, &one.name).cmp(&(two.received_ms, &two.name)));
+        seen.sort_by(|one, two| (one.heard_ms(), &one.name).cmp(&(two.heard_ms(), &two.name)));
         Ok(seen)
     }
+}
+
+/// What was announced, as far as what has been received since leaves of it.
+fn announced(told: &Told, chain: &Chain) -> AnnouncedUnsent {
+    let missing = told.announced.missing(chain.received_next);
+    let checks = if missing > 0 { told.announced.checks } else { 0 };
+    AnnouncedUnsent { at_ms: told.at_ms, missing, checks, drafts: told.announced.drafts }
 }
 
 fn chains(connection: &Connection, village: VillageId) -> Result<BTreeMap<DeviceId, Chain>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT device, max(received_ms), sum(received_ms IS NOT NULL), sum(received_ms IS NULL),
-                max(number) + 1 - min(number) - count(DISTINCT number)
+                max(number) + 1 - min(number) - count(DISTINCT number),
+                coalesce(max(CASE WHEN state = 2 THEN number + 1 END), 0)
          FROM batch WHERE village = ?1 GROUP BY device",
     )?;
     let rows = statement.query_map([village.as_bytes()], |row| {
@@ -128,6 +168,7 @@ fn chains(connection: &Connection, village: VillageId) -> Result<BTreeMap<Device
             received: number(row.get(2)?),
             waiting: number(row.get(3)?),
             lacking: number(row.get(4)?),
+            received_next: number(row.get(5)?),
         };
         Ok((DeviceId::from_bytes(row.get(0)?), chain))
     })?;

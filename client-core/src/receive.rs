@@ -36,7 +36,7 @@ use crate::store::document::{self, Arrived, ChangeState};
 use crate::store::epoch::{self, Lineage};
 use crate::store::meta::{self, Fact};
 use crate::store::set_aside::{self, Item};
-use crate::store::{certificate, snapshot, village};
+use crate::store::{announcement, certificate, snapshot, village};
 use crate::workbench::{NotApplied, Rights, Workbench, name};
 
 /// The code of a receipt of an epoch that is not known here, or of what its end lost.
@@ -151,6 +151,7 @@ impl<'a> Receiver<'a> {
             Commit::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
             Commit::VectorWanted(village) => village::forget_cursor(self.tx, *village),
             Commit::Watermark(watermark) => self.watermark(watermark),
+            Commit::Announcements(told) => announcement::keep(self.tx, self.identity.epoch, told),
             Commit::Village(_) => Ok(()),
         }
     }

@@ -25,6 +25,7 @@ use crate::problem::{code, refusal};
 use crate::reauthor;
 use crate::receive::{Receiver, Taken};
 use crate::replay::Outgoing;
+use crate::store::announcement;
 use crate::store::batch::{self, DOCUMENT_SCHEMA, Seal};
 use crate::store::epoch;
 use crate::store::meta::{self, Fact};
@@ -340,6 +341,7 @@ impl Client {
                 replay: plan.replay,
                 checkpoint_size: anchor.size,
             };
+            let announcement = |village| announcement::own(tx, &identity, village);
             let key = |household| village::key_bytes(tx, household).map(KeyBytes);
             let mut outgoing = Outgoing::new(tx, &identity)?;
             let frame = |id, raw| {
@@ -347,7 +349,7 @@ impl Client {
                 outgoing.frame(id, raw)
             };
             let old_receipt = |id| batch::old_receipt(tx, &id, identity.epoch);
-            let mut frames = plan.frames(hello, key, frame, old_receipt)?;
+            let mut frames = plan.frames(hello, announcement, key, frame, old_receipt)?;
             let offers = epoch::offers(tx, OFFERS_PER_REQUEST, OFFER_BYTES_PER_REQUEST)?;
             tally.offered = offers.iter().map(|(id, _)| *id).collect();
             frames.splice(1..1, offers.into_iter().map(|(_, offer)| RequestFrame::Offer(offer)));

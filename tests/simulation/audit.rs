@@ -8,6 +8,7 @@ use ruhu_survey::change::{ChangeHash, DocumentId, OpId, Value};
 use ruhu_survey::register::Register;
 
 use crate::anew::{Anew, NOT_WRONG_ITSELF};
+use crate::announced;
 use crate::book::{Book, Expected, Line};
 use crate::breakage::Breakage;
 use crate::host::VILLAGE;
@@ -46,6 +47,7 @@ pub fn audit(net: &Net, book: &Book, nodes: &mut [Node]) -> Vec<String> {
     audit.lines(nodes);
     audit.replicas(nodes);
     audit.written_anew(nodes);
+    audit.violations.extend(announced::violations(&store, book, nodes));
     if let Some(node) = nodes.iter_mut().find(|node| !node.barred) {
         audit.documents(node);
     }

@@ -2,9 +2,10 @@
 //!
 //! When a world has come to rest, each line of the book must be found where it belongs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruhu_survey::change::{ChangeHash, DocumentId, Value, parse};
+use ruhu_survey::id::DeviceId;
 
 /// An edit that a person asked for: the key, and the value where it is stored in clear.
 pub type Asked = (String, Option<Value>);
@@ -48,6 +49,8 @@ pub struct Book {
     pub violations: Vec<String>,
     /// Whether the server came back from an old backup.
     pub server_restored: bool,
+    /// Devices whose store was taken back to an earlier day, or copied.
+    pub parted: BTreeSet<DeviceId>,
 }
 
 impl Book {

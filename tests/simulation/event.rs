@@ -237,6 +237,7 @@ impl World<'_> {
         }
         self.fault("device: restored from an old backup");
         self.trouble.restored += 1;
+        self.book.parted.insert(self.nodes[index].device);
         let (_, backup) = self.trouble.backups.swap_remove(place);
         self.nodes[index].restore(&backup, &mut self.book, &self.time);
         // A check that was submitted after the backup is a draft again, and submitted twice.
@@ -250,6 +251,7 @@ impl World<'_> {
         }
         self.fault("device: copied, and both go on");
         self.trouble.copied = true;
+        self.book.parted.insert(self.nodes[index].device);
         let copy = self.nodes.len();
         let copied = self.nodes[index].copied(copy, &self.time);
         self.nodes.push(copied);

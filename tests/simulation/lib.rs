@@ -10,6 +10,7 @@
 )]
 
 pub mod anew;
+pub mod announced;
 pub mod answers;
 pub mod audit;
 pub mod book;

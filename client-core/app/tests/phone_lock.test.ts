@@ -15,7 +15,7 @@ const ownerIsThere = (isUserVerified: boolean) => lock.send('WebAuthn.setUserVer
 
 beforeAll(async () => {
   world = await World.make(4)
-  phone = await world.enrolled('张秀英', 'work_team', '手机1', 'localhost')
+  phone = await world.enrolled('张秀英', 'work_team', '手机1', world.url.replace('127.0.0.1', 'localhost'))
   lock = await phone.page.context().newCDPSession(phone.page)
   await lock.send('WebAuthn.enable')
   const options = {

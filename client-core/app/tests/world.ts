@@ -139,18 +139,18 @@ export class World {
     return said.split('\n').map((line) => line.trim()).find((line) => line.startsWith('ruhu:enrol?')) ?? ''
   }
 
-  /** A phone with nothing on it, that reaches the server by this name of its machine. */
-  async phone(name: string, host = '127.0.0.1'): Promise<Phone> {
-    const phone = new Phone(this.url.replace('127.0.0.1', host), join(this.folder, `phone-${name}`))
+  /** A phone with nothing on it, that reaches the server at its own address or through a link. */
+  async phone(name: string, url = this.url): Promise<Phone> {
+    const phone = new Phone(url, join(this.folder, `phone-${name}`))
     await phone.open()
     this.#phones.push(phone)
     return phone
   }
 
   /** A phone that is enrolled and has synced once. */
-  async enrolled(name: string, role: string, device: string, host?: string): Promise<Phone> {
-    const phone = await this.phone(name, host)
-    await phone.enrol(this.invite(name, role).replace('127.0.0.1', host ?? '127.0.0.1'), device)
+  async enrolled(name: string, role: string, device: string, url = this.url): Promise<Phone> {
+    const phone = await this.phone(name, url)
+    await phone.enrol(this.invite(name, role).replace('127.0.0.1', new URL(url).hostname), device)
     await phone.sync()
     return phone
   }

@@ -4,6 +4,7 @@
 //! database that cannot be used is left as it is and named in the error; only
 //! [`Store::open_aside`] moves it, and nothing deletes it.
 
+pub(crate) mod announcement;
 pub(crate) mod batch;
 pub(crate) mod certificate;
 pub(crate) mod document;
@@ -41,6 +42,7 @@ const MIGRATIONS: Migrations = Migrations(&[
     ("007_epoch", include_str!("../../../schemas/sql/client/007_epoch.sql")),
     ("008_form", include_str!("../../../schemas/sql/client/008_form.sql")),
     ("009_photos", include_str!("../../../schemas/sql/client/009_photos.sql")),
+    ("010_announcements", include_str!("../../../schemas/sql/client/010_announcements.sql")),
 ]);
 
 /// What was found when a store was opened, besides the store.

@@ -145,7 +145,7 @@ fn a_newer_database_is_refused_and_set_aside_only_when_asked() {
     store.read().pragma_update(None, "user_version", 99).unwrap();
     drop(store);
     let before = fs::read(folder.path().join("ruhu.db")).unwrap();
-    assert!(matches!(opened(folder.path()), Err(Error::DatabaseNewer { found: 99, known: 9, .. })));
+    assert!(matches!(opened(folder.path()), Err(Error::DatabaseNewer { found: 99, known: 10, .. })));
     assert_eq!(fs::read(folder.path().join("ruhu.db")).unwrap(), before);
     let (store, report) =
         Store::open_aside(folder.path(), OTHER, TEST_COST, &HandEnvironment::new(4)).unwrap();

@@ -1,6 +1,7 @@
 //! A server in memory: it enrols, receipts, relays and signs checkpoints as a real one does, and can be
 //! told to misbehave.
 
+mod announcements;
 mod keys;
 mod photos;
 mod relay;
@@ -28,7 +29,8 @@ use ruhu_survey::change::ChangeHash;
 use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, UserId, VillageId};
 use ruhu_survey::photo::PhotoAddress;
 use ruhu_survey::role::Role;
-use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest, request_name};
+use ruhu_sync::announce::Told;
+use ruhu_sync::authenticate::{REQUEST_DOMAIN, request_digest};
 use ruhu_sync::frame::decode_all;
 use ruhu_sync::request::{Hello, VillageQuery};
 use ruhu_sync::response::{
@@ -153,6 +155,9 @@ pub(super) struct State {
     pub(super) refuses_photos: Option<(u16, &'static str)>,
     /// Says of every photo that its bytes are others.
     pub(super) spoils_photos: bool,
+    /// What each device last announced about a village, and up to where the asker was told.
+    pub(super) announcements: BTreeMap<VillageId, Vec<Told>>,
+    given: BTreeMap<VillageId, u64>,
     /// Whose device enrols next; a new person's without it.
     owner: Option<UserId>,
     /// Keys that were given up for a new one.
@@ -418,6 +423,9 @@ impl FakeServer {
                     answers.push(self.replay(&mut state, stream, &bytes, (village, place), fault));
                     place += 1;
                 }
+                RequestFrame::Announcement(said) => {
+                    Self::hear(&mut state, hello.as_ref(), queries.last(), said);
+                }
                 RequestFrame::OldReceipt(_) | RequestFrame::Offer(_) => {}
             }
         }
@@ -520,14 +528,6 @@ pub(super) fn answer(status: u16, body: Vec<u8>, headers: &[(&str, String)]) -> 
     HttpResponse { status, headers, body, whole: true }
 }
 
-/// An answer that says which request it is to.
-fn named(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
-    let signature = header(request, "ruhu-signature");
-    let name = request_name(&signature).map(|name| ("ruhu-answers".to_owned(), name.to_owned()));
-    response.headers.extend(name);
-    response
-}
-
 impl Transport for FakeServer {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         self.note(&request);
@@ -541,7 +541,7 @@ impl Transport for FakeServer {
             };
         }
         if request.path.starts_with("/v1/sync/held") {
-            return Ok(named(&request, self.held(&request)));
+            return Ok(resuming::named(&request, self.held(&request)));
         }
         let about_photo = request.path.contains("/photos/");
         let beside = request.path.starts_with("/v1/villages") || request.path.starts_with("/v1/households");
@@ -577,7 +577,7 @@ impl Transport for FakeServer {
             true => self.beside(&request),
             false => self.sync(&request, fault),
         };
-        let mut response = named(&request, response);
+        let mut response = resuming::named(&request, response);
         let first = match beside {
             true => HttpResponse::default(),
             false => self.state.lock().unwrap().first_answer.get_or_insert_with(|| response.clone()).clone(),

@@ -2,8 +2,8 @@
 
 use expect_test::expect_file;
 use ruhu_client_core::{
-    DeviceSeen, DeviceStatus, Fork, FormUpdate, KnownDevice, LastSync, ListedHousehold, Overview, Progress,
-    ReceiptLine, Repair, SendState, Status, Unsent, Village,
+    AnnouncedUnsent, DeviceSeen, DeviceStatus, Fork, FormUpdate, KnownDevice, LastSync, ListedHousehold,
+    Overview, Progress, ReceiptLine, Repair, SendState, Status, Unsent, Village,
 };
 use ruhu_survey::expression::Val;
 use ruhu_survey::field_table::{Source, Unit};
@@ -56,6 +56,7 @@ fn the_app_is_written_against_these_types() {
         SyncResult,
         RefusedLine,
         KnownDevice,
+        AnnouncedUnsent,
         DeviceSeen,
         Overview,
         SendState,
@@ -251,9 +252,7 @@ mod calls {
         let mut phone = Phone::new();
         phone.ask(&json!({ "call": "create", "passphrase": RIGHT })).unwrap();
         let (input, secret) = (STANDARD.encode([9; 32]), STANDARD.encode([5; 32]));
-        let set = |passphrase: &str, secret: &str| {
-            json!({ "call": "set_phone_lock", "passphrase": passphrase, "credential": "xMTE", "input": input, "secret": secret })
-        };
+        let set = |passphrase: &str, secret: &str| json!({ "call": "set_phone_lock", "passphrase": passphrase, "credential": "xMTE", "input": input, "secret": secret });
         assert_eq!(phone.refused(&set("another passphrase", &secret)).code, "wrong_passphrase");
         assert_eq!(phone.refused(&set(RIGHT, "BQUF")).code, "argument");
         phone.ask(&set(RIGHT, &secret)).unwrap();

@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Unlock(Unlock),
     /// The villages on this device · 本机的村
     Villages,
+    /// The devices of a village: last received, and what each said that it still holds · 各台设备的收发情况
+    Devices(InVillage),
     /// The households of a village · 农户名单
     List(List),
     /// One household: members, latest answers, open conflicts · 查看一户

@@ -84,6 +84,22 @@ impl Role {
         }
     }
 
+    /// Whether it runs or supervises the work, and does not only do it: such a role reads how the work of others
+    /// stands, of each device and in quarantine.
+    #[must_use]
+    pub const fn oversees(self) -> bool {
+        match self {
+            Self::WorkTeam | Self::Department | Self::ThirdParty => false,
+            Self::FirstSecretary
+            | Self::VillageOfficer
+            | Self::Township
+            | Self::County
+            | Self::Supervisor
+            | Self::Administrator
+            | Self::Server => true,
+        }
+    }
+
     /// The role of a name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

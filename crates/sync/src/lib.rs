@@ -5,6 +5,7 @@
 //! a sync as a state machine, [`answer`] the server's choice of what to send. Neither looks inside a
 //! batch: the unit of transfer is a signed batch of bytes with an id.
 
+pub mod announce;
 pub mod answer;
 pub mod authenticate;
 pub mod bundle;

@@ -27,6 +27,8 @@ pub const TIPS_PER_VILLAGE: usize = 256;
 /// The most household keys in one frame of a village's keys; more of them take several frames, so that an
 /// answer that is cut keeps most of what it brought.
 pub const KEYS_PER_FRAME: usize = 64;
+/// Announcements in one frame; a village with more devices takes several.
+pub const ANNOUNCED_PER_FRAME: usize = 64;
 /// The most hashes in a consistency proof: two for each bit of a 64-bit log size.
 pub const CONSISTENCY_HASHES_MAX: usize = 128;
 

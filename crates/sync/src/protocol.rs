@@ -1,7 +1,7 @@
 //! Versions of the protocol, and what the two sides say when they do not understand each other.
 
 /// The version this program speaks.
-pub const PROTOCOL_VERSION: u16 = 3;
+pub const PROTOCOL_VERSION: u16 = 4;
 /// The oldest version this program still understands.
 pub const PROTOCOL_OLDEST: u16 = 2;
 

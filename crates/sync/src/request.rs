@@ -1,4 +1,4 @@
-//! What a device sends: who it is, and per village what it holds, the keys it made and its batches.
+//! What a device sends: who it is, and per village what it holds, what it announces, the keys it made and its batches.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_survey::codec::{CodecError, Reader, Writer};
 use ruhu_survey::id::{DeploymentId, DeviceId, HouseholdId, VillageId};
 
+use crate::announce::Announcement;
 use crate::frame::{Frame, PayloadError, Shape};
 use crate::key_bytes::KeyBytes;
 use crate::limits::{
@@ -23,15 +24,18 @@ const BATCH: u8 = 0x04;
 const REPLAY: u8 = 0x05;
 const OLD_RECEIPT: u8 = 0x07;
 const OFFER: u8 = 0x08;
+const ANNOUNCEMENT: u8 = 0x09;
 
 /// A frame of a request. They come in this order: one hello, what is offered, then per village its village
-/// frame, its keys, its batches, an old receipt before its batch.
+/// frame, what it announces, its keys, its batches, an old receipt before its batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestFrame {
     /// Who asks.
     Hello(Hello),
     /// Opens the part about one village.
     Village(VillageQuery),
+    /// What the device holds unsent in the village just opened.
+    Announcement(Announcement),
     /// The key of a household that this device founded, in the village opened last.
     Key(HouseholdKeyFrame),
     /// A signed batch of the village opened last, as `ruhu_ledger::batch::Batch` writes it.
@@ -94,6 +98,8 @@ pub struct RequestOrder {
     keys: usize,
     batches: usize,
     batches_begun: bool,
+    /// Whether the last frame opened a village.
+    just_opened: bool,
     offers: usize,
     awaits_batch: bool,
 }
@@ -110,6 +116,7 @@ impl Frame for RequestFrame {
             REPLAY => ("replay batch", BATCH_BYTES_MAX),
             OLD_RECEIPT => ("old receipt", RECEIPT_BYTES_MAX),
             OFFER => ("offer", 64 + NOTE_BYTES_MAX),
+            ANNOUNCEMENT => ("announcement", 128),
             _ => return None,
         };
         Some(Shape { name, bytes_max })
@@ -125,6 +132,10 @@ impl Frame for RequestFrame {
             Self::Village(query) => {
                 query.write(&mut writer);
                 VILLAGE
+            }
+            Self::Announcement(announcement) => {
+                announcement.write(&mut writer);
+                ANNOUNCEMENT
             }
             Self::Key(key) => {
                 writer.raw(key.household.as_bytes()).raw(&key.key.0);
@@ -155,6 +166,7 @@ impl Frame for RequestFrame {
         let frame = match tag {
             HELLO => Self::Hello(Hello::read(&mut reader)?),
             VILLAGE => Self::Village(VillageQuery::read(&mut reader)?),
+            ANNOUNCEMENT => Self::Announcement(Announcement::read(&mut reader)?),
             KEY => Self::Key(HouseholdKeyFrame {
                 household: HouseholdId::from_bytes(reader.array()?),
                 key: KeyBytes(reader.array()?),
@@ -173,9 +185,12 @@ impl Frame for RequestFrame {
         if order.awaits_batch && !matches!(frame, Self::Batch(_)) {
             return Err("an old receipt comes right before its batch");
         }
+        let just_opened = std::mem::take(&mut order.just_opened);
         match frame {
             Self::Hello(_) => order.hello(),
             Self::Village(query) => order.village(query.village),
+            Self::Announcement(_) if just_opened => Ok(()),
+            Self::Announcement(_) => Err("an announcement comes right behind its village"),
             Self::Key(_) => order.key(),
             Self::Batch(_) | Self::Replay(_) => order.batch(),
             Self::OldReceipt(_) => order.old_receipt(),
@@ -254,6 +269,7 @@ impl RequestOrder {
             return Err("the request has named this village already");
         }
         self.batches_begun = false;
+        self.just_opened = true;
         Ok(())
     }
 

@@ -11,13 +11,14 @@ use ruhu_ledger::watermark::SignedWatermark;
 use ruhu_survey::codec::{CodecError, Reader, Writer};
 use ruhu_survey::id::{DeviceId, EpochId, HouseholdId, VillageId};
 
+use crate::announce::Announcements;
 use crate::founded_keys::FoundedKeys;
 use crate::frame::{Frame, PayloadError, Shape};
 use crate::key_bytes::KeyBytes;
 use crate::limits::{
-    BATCH_BYTES_MAX, CERTIFICATE_BYTES_MAX, CODE_BYTES_MAX, CONSISTENCY_HASHES_MAX, DECISION_BYTES_MAX,
-    DETAIL_BYTES_MAX, KEYS_PER_FRAME, KEYS_PER_REQUEST, LINK_BYTES_MAX, NOTE_BYTES_MAX, RECEIPT_BYTES_MAX,
-    REVOCATION_BYTES_MAX, WATERMARK_BYTES_MAX,
+    ANNOUNCED_PER_FRAME, BATCH_BYTES_MAX, CERTIFICATE_BYTES_MAX, CODE_BYTES_MAX, CONSISTENCY_HASHES_MAX,
+    DECISION_BYTES_MAX, DETAIL_BYTES_MAX, KEYS_PER_FRAME, KEYS_PER_REQUEST, LINK_BYTES_MAX, NOTE_BYTES_MAX,
+    RECEIPT_BYTES_MAX, REVOCATION_BYTES_MAX, WATERMARK_BYTES_MAX,
 };
 use crate::protocol::{Refused, Side, negotiate};
 use crate::vector::Cursor;
@@ -41,6 +42,7 @@ const SUCCESSION: u8 = 0x51;
 const WATERMARK: u8 = 0x53;
 const FORK_TOLD: u8 = 0x54;
 const FOUNDED_KEYS: u8 = 0x55;
+const ANNOUNCEMENTS: u8 = 0x56;
 
 /// A frame of a response: first a welcome (or one refusal and nothing else), last a bye.
 ///
@@ -65,6 +67,8 @@ pub enum ResponseFrame {
     VillageKeys(VillageKeys),
     /// The same in short, to a device that speaks protocol 3.
     FoundedKeys(FoundedKeys),
+    /// What others announced as unsent, to a device of those who oversee the work.
+    Announcements(Announcements),
     /// A batch that the device lacks.
     Relayed(Relayed),
     /// A batch that the device lacks, in the answer's replay stream.
@@ -240,6 +244,7 @@ impl Frame for ResponseFrame {
             REVOCATION => ("revocation", REVOCATION_BYTES_MAX),
             VILLAGE_KEYS => ("village keys", 64 + KEYS_PER_FRAME * 80),
             FOUNDED_KEYS => ("founded keys", 64 + KEYS_PER_FRAME * 96),
+            ANNOUNCEMENTS => ("announcements", 64 + ANNOUNCED_PER_FRAME * 64),
             RELAYED => ("relayed batch", 64 + BATCH_BYTES_MAX + RECEIPT_BYTES_MAX),
             RELAYED_REPLAY => ("relayed replay batch", 64 + BATCH_BYTES_MAX),
             DECISION => ("decision", 64 + DECISION_BYTES_MAX),
@@ -273,6 +278,7 @@ impl Frame for ResponseFrame {
             REVOCATION => Self::Revocation(SignedRevocation::from_bytes(reader.raw(payload.len())?)?),
             VILLAGE_KEYS => Self::VillageKeys(VillageKeys::read(&mut reader)?),
             FOUNDED_KEYS => Self::FoundedKeys(FoundedKeys::read(&mut reader)?),
+            ANNOUNCEMENTS => Self::Announcements(Announcements::read(&mut reader)?),
             RELAYED => Self::Relayed(Relayed::read(&mut reader)?),
             RELAYED_REPLAY => Self::Replay(RelayedReplay::read(&mut reader)?),
             DECISION => Self::Decision(RelayedDecision::read(&mut reader)?),
@@ -331,6 +337,10 @@ impl ResponseFrame {
             Self::FoundedKeys(keys) => {
                 keys.write(writer);
                 FOUNDED_KEYS
+            }
+            Self::Announcements(announcements) => {
+                announcements.write(writer);
+                ANNOUNCEMENTS
             }
             Self::Relayed(relayed) => relayed.write(writer),
             Self::Replay(relayed) => relayed.write(writer),

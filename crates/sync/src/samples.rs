@@ -20,6 +20,7 @@ use ruhu_survey::replay::founded_id;
 use ruhu_survey::role::Role;
 use ruhu_survey::sealed::HouseholdKey;
 
+use crate::announce::{Announced, Announcement, Announcements, Subject, Told};
 use crate::founded_keys::FoundedKeys;
 use crate::key_bytes::KeyBytes;
 use crate::offer::Offer;
@@ -190,12 +191,38 @@ pub(crate) fn request() -> Vec<(&'static str, RequestFrame)> {
         ("offer_watermark", RequestFrame::Offer(Offer::Watermark(watermark()))),
         ("offer_checkpoint", RequestFrame::Offer(Offer::Checkpoint { epoch: EPOCH, note: note() })),
         ("village_first", RequestFrame::Village(first)),
+        ("announcement_idle", RequestFrame::Announcement(announcement_idle())),
         ("village", RequestFrame::Village(query())),
+        ("announcement", RequestFrame::Announcement(announcement())),
         ("key", RequestFrame::Key(key)),
         ("old_receipt", RequestFrame::OldReceipt(receipt(batch_id(0x31), 44))),
         ("batch", RequestFrame::Batch(b"any bytes: a session does not look inside".to_vec())),
         ("replay", RequestFrame::Replay(b"any bytes: a session does not look inside".to_vec())),
     ]
+}
+
+/// A device that holds unsent work.
+pub(crate) fn announcement() -> Announcement {
+    let announced = Announced { next: 130, checks: 6, drafts: 1 };
+    let (key, village) = (SecretKey::from_seed([2; 32]), VILLAGE);
+    let subject = Subject { deployment: DEPLOYMENT, epoch: EPOCH, device: key.public().device_id(), village };
+    Announcement { given: 4, announced, signature: Some(subject.sign(&announced, &key)) }
+}
+
+/// A device that holds nothing unsent.
+fn announcement_idle() -> Announcement {
+    Announcement { given: 0, announced: Announced { next: 7, checks: 0, drafts: 0 }, signature: None }
+}
+
+/// What two others announced.
+fn announcements() -> Announcements {
+    let told =
+        |number, index, announced| Told { number, device: device(index), announced, at_ms: MORNING_MS };
+    let told = vec![
+        told(5, 3, Announced { next: 7, checks: 0, drafts: 0 }),
+        told(300, 2, Announced { next: 130, checks: 6, drafts: 1 }),
+    ];
+    Announcements { village: VILLAGE, told }
 }
 
 /// One household by its founder with a key grown from a seed, one as before.
@@ -250,6 +277,7 @@ pub(crate) fn response() -> Vec<(&'static str, ResponseFrame)> {
             "checkpoint",
             F::Checkpoint(CheckpointFrame { note: note(), from_size: 300, consistency: vec![[0x44; 32]; 2] }),
         ),
+        ("announcements", F::Announcements(announcements())),
         ("vector_wanted", F::VectorWanted(VillageId::from_bytes([0xb1; 16]))),
         ("village_done", F::VillageDone(done(VILLAGE, 1_002, true))),
         ("bye", F::Bye),

@@ -1,4 +1,4 @@
--- schema version 10
+-- schema version 11
 
 CREATE TABLE access_token (
     hash       BLOB NOT NULL PRIMARY KEY,  -- SHA-256 of the token; the token itself is shown once and kept nowhere (令牌)
@@ -8,6 +8,18 @@ CREATE TABLE access_token (
 ) STRICT;
 
 CREATE INDEX access_token_person ON access_token (person);
+
+CREATE TABLE announcement (
+    village BLOB    NOT NULL, -- village id
+    device  BLOB    NOT NULL, -- device id
+    epoch   BLOB    NOT NULL, -- epoch in which it was announced
+    number  INTEGER NOT NULL, -- among the announcements about the village in that epoch, from 1; the newest is highest
+    next    INTEGER NOT NULL, -- one above the last batch of the device's chain, 0: it has written none
+    checks  INTEGER NOT NULL, -- checks closed and in no receipt that the device holds
+    drafts  INTEGER NOT NULL, -- checks begun and not closed
+    at_ms   INTEGER NOT NULL, -- when the server had it
+    PRIMARY KEY (village, device)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE batch (
     sequence    INTEGER NOT NULL PRIMARY KEY REFERENCES feed (sequence), -- its feed entry

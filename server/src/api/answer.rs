@@ -18,6 +18,7 @@ use ruhu_sync::response::{
 };
 use ruhu_sync::{ChainTip, FoundedKeys, KeyBytes, Refused};
 
+use super::announced::{hear, tell};
 use super::intake::Part;
 use super::problem::ApiError;
 use crate::belt::settle_belt;
@@ -73,12 +74,13 @@ pub(crate) fn answer(
         // It learns that its batches are kept, and of its own revocation; its next request is refused.
         answer.extend(own_revocation(store, &device)?.map(ResponseFrame::Revocation));
     } else {
+        hear(store, device.id, &parts, now_ms)?;
         settle_belt(store, now_ms, &keys.signing)?;
         let forks = forks(store, device.id, &parts)?;
         let stream = stream(store, &device, &hello)?;
         let mut given = Given { left: ANSWER_BYTES_MAX, stream, ..Given::default() };
         for part in parts {
-            give(store, keys, now_ms, &hello, part, &mut given, &mut answer)?;
+            give(store, keys, now_ms, (&device, &hello), part, &mut given, &mut answer)?;
         }
         answer.extend(forks);
         // Before the checkpoint: an answer cut between the two must not pass for one that told it.
@@ -193,18 +195,18 @@ fn give(
     store: &dyn Store,
     keys: &ServerKeys,
     now_ms: i64,
-    hello: &Hello,
+    (device, hello): (&Device, &Hello),
     part: Part,
     given: &mut Given,
     answer: &mut Vec<ResponseFrame>,
 ) -> Result<(), ApiError> {
-    let Part { query, sent, keys: offered } = part;
+    let Part { query, announcement, sent, keys: offered } = part;
     let village = query.village;
     let new_keys = new_keys(store, keys, hello, &query, &offered)?;
     let asked = Asked {
         village,
         cursor: query.cursor,
-        vector: query.vector,
+        vector: query.vector.clone(),
         sent,
         bytes_max: ANSWER_BYTES.min(given.left),
     };
@@ -220,12 +222,13 @@ fn give(
         given.left = given.left.saturating_sub(bytes);
         answer.push(frame);
     }
-    answer.push(ResponseFrame::VillageDone(VillageDone {
-        village,
-        cursor: relay.cursor,
-        fingerprint: relay.fingerprint,
-        more: relay.more || relay.unsettled,
-    }));
+    let more = relay.more || relay.unsettled;
+    if !more {
+        // Beside the newest receipts: what was announced and has been received since is not shown as missing.
+        answer.extend(tell(store, device, &query, announcement.as_ref())?);
+    }
+    let Relay { cursor, fingerprint, .. } = relay;
+    answer.push(ResponseFrame::VillageDone(VillageDone { village, cursor, fingerprint, more }));
     Ok(())
 }
 

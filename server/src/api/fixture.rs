@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
 use ruhu_ledger::batch::Batch;
+use ruhu_ledger::certificate::{Certificate, CertificateKind};
 use ruhu_survey::change::Value;
 use ruhu_survey::id::{UserId, VillageId};
 use ruhu_survey::role::Role;
@@ -31,7 +32,7 @@ use crate::enrol::new_token;
 use crate::keys::{KeyUse, ServerKeys};
 use crate::photos::PhotoShelf;
 use crate::store::people::{NewVillage, PeopleStore as _, PlaceStore as _, RegionCommit, User};
-use crate::store::world::{DEPLOYMENT, LONGTAN, MORNING_MS, SHUANGYUN, Tablet, World, text};
+use crate::store::world::{DEPLOYMENT, LONGTAN, MORNING_MS, SHUANGYUN, Tablet, World, certificate, text};
 use crate::store::{SqliteStore, Store};
 
 /// The official codes of the two villages.
@@ -144,6 +145,16 @@ impl Fixture {
             own: self.keys.device.clone(),
             now_ms: self.clock.now_ms(),
         }
+    }
+
+    /// A tablet of a first secretary.
+    pub(crate) fn secretary(&self, seed: u8, villages: &[VillageId]) -> Tablet {
+        let world = self.world();
+        let tablet = world.enrol(seed, villages, CertificateKind::Device);
+        let serial = self.store.next_serial().unwrap();
+        let held = certificate(&tablet.key, serial, tablet.user, villages, CertificateKind::Device);
+        world.certify(seed, Certificate { role: Role::FirstSecretary, ..held });
+        tablet
     }
 
     /// Makes an account and gives its token.

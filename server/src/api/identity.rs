@@ -57,18 +57,7 @@ impl Reader {
     /// # Errors
     /// [`ApiError::RoleMayNotRead`]
     pub(crate) fn oversees(&self) -> Result<(), ApiError> {
-        match self.role {
-            Role::WorkTeam | Role::Department | Role::ThirdParty => {
-                Err(ApiError::RoleMayNotRead(self.role.name()))
-            }
-            Role::FirstSecretary
-            | Role::VillageOfficer
-            | Role::Township
-            | Role::County
-            | Role::Supervisor
-            | Role::Administrator
-            | Role::Server => Ok(()),
-        }
+        if self.role.oversees() { Ok(()) } else { Err(ApiError::RoleMayNotRead(self.role.name())) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Taking in a request as it arrives: every batch is durable before the next one is looked at.
 //!
-//! A batch proves itself, so it is taken in whether or not the request ever ends; everything else in the
-//! request waits until its signature was checked over the whole body.
+//! A batch proves itself, so it is taken in whether or not the request ever ends, and so does an announcement that is
+//! signed by itself; everything else in the request waits until its signature was checked over the whole body.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use ruhu_ledger::batch::{Batch, BatchId};
 use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_ledger::replay::{Previous, ReplayBatch, ReplayReader, StreamStart};
 use ruhu_survey::id::{DeviceId, VillageId};
+use ruhu_sync::announce::Announcement;
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{BatchProblem, ProblemOutcome};
 use ruhu_sync::{FrameReader, Offer, Refused, RequestFrame, ResponseFrame, WireError};
@@ -16,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::AppState;
+use super::announced::hear_early;
 use super::body::Incoming;
 use super::held::Holding;
 use super::problem::{ApiError, with_sources};
@@ -28,6 +30,7 @@ use crate::store::{Store, StoreError};
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) query: VillageQuery,
+    pub(crate) announcement: Option<Announcement>,
     pub(crate) sent: BTreeSet<BatchId>,
     pub(crate) keys: Vec<HouseholdKeyFrame>,
 }
@@ -143,6 +146,7 @@ impl Intake<'_> {
         match frame {
             RequestFrame::Hello(hello) => self.greet(hello),
             RequestFrame::Village(query) => self.village(query),
+            RequestFrame::Announcement(said) => self.announcement(said).await,
             RequestFrame::Key(key) => {
                 self.part()?.keys.push(key);
                 Ok(())
@@ -202,8 +206,17 @@ impl Intake<'_> {
         if !device.certificate.statement.grants(query.village) {
             return Err(Stop::Failed(ApiError::VillageNotGranted));
         }
-        self.parts.push(Part { query, sent: BTreeSet::new(), keys: Vec::new() });
+        self.parts.push(Part { query, announcement: None, sent: BTreeSet::new(), keys: Vec::new() });
         Ok(())
+    }
+
+    async fn announcement(&mut self, said: Announcement) -> Result<(), Stop> {
+        let device = self.device.clone().ok_or(Stop::Failed(ApiError::DeviceUnknown))?;
+        let (state, part) = (self.state, self.part()?);
+        let (village, now_ms) = (part.village(), state.clock.now_ms());
+        part.announcement = Some(said.clone());
+        let hear = move |store: &dyn Store| hear_early(store, &device, village, &said, now_ms);
+        state.store(hear).await.map_err(Stop::Failed)
     }
 
     /// The village opened last; the reader has seen to it that there is one.

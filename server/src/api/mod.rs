@@ -4,9 +4,11 @@
 //! `/readyz` answers without an identity; a nonce and an enrolment are what an identity begins with.
 
 mod address;
+mod announced;
 mod answer;
 mod body;
 mod copies;
+mod devices;
 mod documents;
 mod enrolments;
 mod findings;
@@ -203,6 +205,7 @@ pub fn router(state: AppState) -> (Router, OpenApi) {
         .merge(copies::routes())
         .merge(photos::routes())
         .merge(villages::routes())
+        .merge(devices::routes())
         .merge(documents::routes())
         .merge(findings::routes())
         .merge(log::routes())
@@ -270,6 +273,8 @@ fn completed(mut document: OpenApi) -> OpenApi {
     document
 }
 
+#[cfg(test)]
+mod announced_tests;
 #[cfg(test)]
 mod copies_tests;
 #[cfg(test)]

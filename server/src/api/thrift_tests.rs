@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use ruhu_ledger::checkpoint::{Checkpoint, NoteKey};
 use ruhu_survey::id::{EpochId, HouseholdId};
+use ruhu_sync::announce::{Announced, Announcement, Proof};
 use ruhu_sync::protocol::PROTOCOL_OLDEST;
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
 use ruhu_sync::response::{VillageDone, VillageKeys};
 use ruhu_sync::{Cursor, KeyBytes, RequestFrame, ResponseFrame, encode_all};
 
 use super::fixture::{Answer, Fixture, batch, hello};
+use crate::store::AnnouncementStore as _;
 use crate::store::people::PlaceStore as _;
-use crate::store::world::{DEPLOYMENT, EPOCH, LONGTAN, Tablet, household};
+use crate::store::world::{DEPLOYMENT, EPOCH, LONGTAN, MORNING_MS, Tablet, household};
 
 /// The bytes that a request and its answer may have when nothing changed.
 const IDLE_BYTES_MAX: usize = 150;
@@ -21,6 +23,7 @@ const IDLE_BYTES_MAX: usize = 150;
 struct Held {
     cursor: Option<Cursor>,
     keys_given: u64,
+    told: u64,
     checkpoint_size: u64,
 }
 
@@ -30,7 +33,13 @@ impl Held {
         let said = Hello { checkpoint_size: self.checkpoint_size, ..said };
         let Self { cursor, keys_given, .. } = self;
         let query = VillageQuery { village: LONGTAN, cursor, keys_given, vector: BTreeSet::new() };
-        vec![RequestFrame::Hello(said), RequestFrame::Village(query)]
+        let announced = Announced { next: 300, ..Announced::default() };
+        let announcement = Announcement { given: self.told, announced, signature: None };
+        vec![
+            RequestFrame::Hello(said),
+            RequestFrame::Village(query),
+            RequestFrame::Announcement(announcement),
+        ]
     }
 
     /// Takes note of an answer; whether there is more.
@@ -39,6 +48,9 @@ impl Held {
         for frame in answer.frames() {
             match frame {
                 ResponseFrame::FoundedKeys(founded) => self.keys_given = founded.keys.given,
+                ResponseFrame::Announcements(news) => {
+                    self.told = news.told.last().map_or(self.told, |told| told.number);
+                }
                 ResponseFrame::VillageDone(done) => (self.cursor, more) = (Some(done.cursor), done.more),
                 ResponseFrame::Checkpoint(frame) => {
                     let key = NoteKey::of_log(DEPLOYMENT, fixture.keys.signing.public());
@@ -81,13 +93,18 @@ async fn when_nothing_changed_each_way_costs_next_to_nothing_whatever_the_number
         let change = retired.found(household(index), "一组");
         fixture.world().receive(&retired.seal(&[&change]));
         kept(&fixture, index);
+        let said = [(LONGTAN, Announced { next: 2, checks: 3, drafts: 1 })];
+        fixture.store.announce(retired.device(), &said, Proof::Request, MORNING_MS).unwrap();
     }
-    let tablet = fixture.world().tablet(10);
+    let tablet = fixture.secretary(10, &[LONGTAN]);
     let mut held = Held::default();
     held.catch_up(&fixture, &tablet).await;
+    assert_eq!(held.told, 50, "it is told of each once");
     let request = held.request(&tablet);
     let answer = fixture.sync(&tablet, &request).await;
     let (up, down) = (encode_all(&request).len(), answer.body.len());
+    let announcement = request.iter().filter(|frame| matches!(frame, RequestFrame::Announcement(_)));
+    assert_eq!(encode_all(announcement).len(), 8, "what it costs to announce that nothing is unsent");
     assert!(up <= IDLE_BYTES_MAX && down <= IDLE_BYTES_MAX, "{up} up, {down} down");
     let frames = answer.frames();
     assert!(
@@ -154,7 +171,7 @@ async fn a_cursor_that_means_nothing_here_is_asked_to_come_again_with_the_whole_
         Cursor { epoch: EpochId::from_bytes([9; 16]), number: 1 },
         Cursor { epoch: EPOCH, number: 1_000_000 },
     ] {
-        let held = Held { cursor: Some(cursor), keys_given: 1, checkpoint_size: 0 };
+        let held = Held { cursor: Some(cursor), keys_given: 1, ..Held::default() };
         let mut request = held.request(&reader);
         request.push(batch(&sent));
         let frames = fixture.sync(&reader, &request).await.frames();
@@ -179,6 +196,7 @@ async fn a_device_of_protocol_2_is_given_keys_in_the_form_that_it_knows() {
     if let Some(RequestFrame::Hello(hello)) = request.first_mut() {
         hello.protocol = PROTOCOL_OLDEST;
     }
+    request.retain(|frame| !matches!(frame, RequestFrame::Announcement(_)));
     let frames = fixture.sync(&reader, &request).await.frames();
     assert!(matches!(&frames[0], ResponseFrame::Welcome(welcome) if welcome.protocol == PROTOCOL_OLDEST));
     let given = |frame: &ResponseFrame| matches!(frame, ResponseFrame::VillageKeys(keys) if keys.households.len() == 1);

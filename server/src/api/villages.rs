@@ -1,4 +1,4 @@
-//! Reads of one village: households, conflicts, changes, devices, quarantine.
+//! Reads of one village: households, conflicts, changes, quarantine.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,8 +16,7 @@ use super::problem::ApiError;
 use super::shapes::{ChangeJson, ConflictJson};
 use super::time::rfc3339_ms;
 use crate::limits::SEARCH_BYTES_MAX;
-use crate::store::StoreError;
-use crate::store::people::{Device, User, Village};
+use crate::store::people::Village;
 use crate::store::reads::{HouseholdQuery, HouseholdRow, VillageCounts};
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -26,7 +25,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(households))
         .routes(routes!(conflicts))
         .routes(routes!(changes))
-        .routes(routes!(devices))
         .routes(routes!(quarantine))
 }
 
@@ -308,78 +306,4 @@ async fn quarantine(
     let last = page.rows.last().filter(|_| page.more);
     let next = last.map(|row| mark(&(row.sequence, row.position)));
     Ok(Json(Quarantine { changes: page.rows.into_iter().map(Into::into).collect(), next }))
-}
-
-/// The devices of a village.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DeviceList {
-    devices: Vec<DeviceJson>,
-}
-
-/// A device (采集终端) that may write in a village, or might once.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Device)]
-pub(crate) struct DeviceJson {
-    /// Its id.
-    device: String,
-    /// What it is called.
-    name: String,
-    /// Whose it is.
-    user: String,
-    /// The name of that person, unless the account is gone.
-    user_name: Option<String>,
-    /// The role in its certificate.
-    role: &'static str,
-    /// When it was enrolled.
-    enrolled_at: String,
-    /// Until when its certificate holds.
-    until: String,
-    /// Its last authenticated request.
-    seen_at: Option<String>,
-    /// When its last batch was received.
-    received_at: Option<String>,
-    /// Its batches and changes that wait: staged, held or in quarantine.
-    pending: u64,
-    /// Since when its key holds no longer.
-    revoked_at: Option<String>,
-    /// Why.
-    revoked_because: Option<String>,
-}
-
-/// The devices that may write in a village, by enrolment, with when each was last heard of.
-#[utoipa::path(get, path = "/v1/villages/{village}/devices", tag = "villages",
-    params(("village" = String, Path, description = "The village's id")),
-    responses((status = 200, description = "The devices", body = DeviceList)))]
-async fn devices(
-    State(state): State<AppState>,
-    reader: Reader,
-    Id(village): Id<VillageId>,
-) -> Result<Json<DeviceList>, ApiError> {
-    reader.oversees()?;
-    reader.village(village)?;
-    let (devices, users) =
-        state.store(|store| Ok::<_, StoreError>((store.devices()?, store.users()?))).await?;
-    let granted = devices.iter().filter(|device| device.certificate.statement.villages.contains(&village));
-    Ok(Json(DeviceList { devices: granted.map(|device| DeviceJson::new(device, &users)).collect() }))
-}
-
-impl DeviceJson {
-    fn new(device: &Device, users: &[User]) -> Self {
-        let certificate = &device.certificate.statement;
-        let user = users.iter().find(|user| user.id == certificate.user);
-        Self {
-            device: device.id.to_string(),
-            name: device.name.clone(),
-            user: certificate.user.to_string(),
-            user_name: user.map(|user| user.name.clone()),
-            role: certificate.role.name(),
-            enrolled_at: rfc3339_ms(device.enrolled_ms),
-            until: rfc3339_ms(certificate.until_ms),
-            seen_at: device.seen_ms.map(rfc3339_ms),
-            received_at: device.received_ms.map(rfc3339_ms),
-            pending: device.pending,
-            revoked_at: device.revoked.as_ref().map(|(at_ms, _)| rfc3339_ms(*at_ms)),
-            revoked_because: device.revoked.as_ref().map(|(_, reason)| reason.clone()),
-        }
-    }
 }

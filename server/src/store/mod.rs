@@ -1,8 +1,9 @@
 //! What the server asks of a database: one blocking, object-safe trait, domain types in and out.
 //!
-//! One call is one transaction, and every call may block. [`Store`] is the sum of six parts, so that
-//! each can be read on its own: the ledger, the epochs, the people, the reads, the copies, the photos.
+//! One call is one transaction, and every call may block. [`Store`] is the sum of seven parts, so that
+//! each can be read on its own: the ledger, the epochs, the people, the reads, the copies, the photos, the announcements.
 
+pub mod announcements;
 pub mod copies;
 pub mod epochs;
 pub mod ledger;
@@ -31,6 +32,8 @@ macro_rules! suite {
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod conformance_announcements;
+#[cfg(test)]
 mod conformance_photos;
 #[cfg(test)]
 mod conformance_quarantine;
@@ -41,6 +44,7 @@ pub(crate) mod world;
 
 use ruhu_survey::codec::CodecError;
 
+pub use announcements::AnnouncementStore;
 pub use copies::CopyStore;
 pub use epochs::EpochStore;
 pub use ledger::LedgerStore;
@@ -50,9 +54,15 @@ pub use reads::ReadStore;
 pub use sqlite::SqliteStore;
 
 /// Everything the server keeps.
-pub trait Store: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore + PhotoStore {}
+pub trait Store:
+    LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore + PhotoStore + AnnouncementStore
+{
+}
 
-impl<T: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore + PhotoStore> Store for T {}
+impl<T> Store for T where
+    T: LedgerStore + EpochStore + PeopleStore + ReadStore + CopyStore + PhotoStore + AnnouncementStore
+{
+}
 
 /// Why a call on the store did not do its work.
 #[derive(Debug, thiserror::Error)]

@@ -452,6 +452,23 @@ until_ms: number,
  * When the key was revoked, if it was.
  */
 revoked_ms: number | null, };
+export type AnnouncedUnsent = { 
+/**
+ * When it said so, by the server's clock.
+ */
+at_ms: number, 
+/**
+ * Of the batches that it had written by then, those that the server is not known here to have received.
+ */
+missing: number, 
+/**
+ * Checks that it had closed and not delivered by then; 0 once none of those batches is missing.
+ */
+checks: number, 
+/**
+ * Checks that it had begun and not closed by then. They stay on the device.
+ */
+drafts: number, };
 export type DeviceSeen = { 
 /**
  * The device.
@@ -488,7 +505,11 @@ waiting: number,
 /**
  * Batches that lack in its chain below the newest one known here.
  */
-lacking: number, };
+lacking: number, 
+/**
+ * What it last announced as unsent; `None` when nothing was told of it, and for this device.
+ */
+announced: AnnouncedUnsent | null, };
 export type Overview = { 
 /**
  * When a sync of the village last ended whole, by this device's clock; `None`: never.

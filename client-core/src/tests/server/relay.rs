@@ -56,6 +56,7 @@ impl FakeServer {
                 }
             }
         }
+        answers.extend(self.announced(state, hello, query));
         let accepted = state.accepted.get(&village).cloned().unwrap_or_default();
         let fingerprint: Fingerprint = accepted.iter().collect();
         let miscount = u64::from(fault == Some(Fault::Miscounts) || state.miscounts);

@@ -1,6 +1,16 @@
-//! The server's part in going on where a request was cut.
+//! The server's part in telling requests apart, and in going on where one was cut.
+
+use ruhu_sync::authenticate::request_name;
 
 use super::*;
+
+/// An answer that says which request it is to.
+pub(super) fn named(request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
+    let signature = header(request, "ruhu-signature");
+    let name = request_name(&signature).map(|name| ("ruhu-answers".to_owned(), name.to_owned()));
+    response.headers.extend(name);
+    response
+}
 
 impl FakeServer {
     pub(super) fn note(&self, request: &HttpRequest) {

@@ -4,6 +4,7 @@ mod bare;
 mod bundle;
 mod check;
 mod conflict;
+mod devices;
 mod dialogue;
 mod edit;
 mod enrol;
@@ -39,6 +40,7 @@ fn run_on(client: &mut Client, command: &Command, output: &mut Output) -> Result
     match command {
         Command::Enrol(_) | Command::Unlock(_) | Command::Form(_) => Ok(()),
         Command::Villages => list::villages(client, output),
+        Command::Devices(place) => devices::run(client, place, output),
         Command::List(wanted) => list::households(client, wanted, output),
         Command::Show(one) => show::run(client, &one.household, output),
         Command::Check(asked) => check::run(client, asked, output),

@@ -1,33 +1,33 @@
 //! The reader on both sides of every limit, and the laws of the encoding.
 
+mod any;
+
 use std::fmt::Debug;
 
-use proptest::collection::{btree_map, btree_set, vec};
-use proptest::option;
+use any::{any_request, any_response};
+use proptest::collection::vec;
 use proptest::prelude::*;
-use ruhu_ledger::batch::BatchId;
 use ruhu_ledger::limits::{
     CHANGES_PER_BATCH_MAX, COUNTER_MAX, NAME_BYTES_MAX, NEEDS_MAX, REASON_BYTES_MAX,
     VILLAGES_PER_CERTIFICATE_MAX,
 };
-use ruhu_ledger::signature::Signature;
-use ruhu_ledger::statement::Signed;
 use ruhu_ledger::verdict::Verdict;
 use ruhu_survey::change::ChangeHash;
-use ruhu_survey::id::{DeploymentId, DeviceId, EpochId, HouseholdId, VillageId};
+use ruhu_survey::id::{HouseholdId, VillageId};
 
 use super::*;
+use crate::announce::{Announced, Announcements, Told};
 use crate::key_bytes::KeyBytes;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCHES_PER_REQUEST, CODE_BYTES_MAX, CONSISTENCY_HASHES_MAX, DETAIL_BYTES_MAX,
-    KEYS_PER_FRAME, KEYS_PER_REQUEST, NOTE_BYTES_MAX, REQUEST_BYTES_MAX, TIPS_PER_VILLAGE,
+    ANNOUNCED_PER_FRAME, BATCH_BYTES_MAX, BATCHES_PER_REQUEST, CODE_BYTES_MAX, CONSISTENCY_HASHES_MAX,
+    DETAIL_BYTES_MAX, KEYS_PER_FRAME, KEYS_PER_REQUEST, NOTE_BYTES_MAX, REQUEST_BYTES_MAX, TIPS_PER_VILLAGE,
     VILLAGES_PER_REQUEST,
 };
 use crate::protocol::{CODE_TOO_NEW, CODE_TOO_OLD, PROTOCOL_VERSION, Side};
-use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
+use crate::request::{HouseholdKeyFrame, RequestFrame, VillageQuery};
 use crate::response::{
-    BatchProblem, CheckpointFrame, ForkTold, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay,
-    ResponseFrame, VillageDone, VillageKeys, Welcome,
+    BatchProblem, CheckpointFrame, ProblemOutcome, Relayed, RelayedDecision, ResponseFrame, VillageKeys,
+    Welcome,
 };
 use crate::samples;
 use crate::vector::{ChainTip, Cursor};
@@ -137,7 +137,7 @@ fn a_request_in_the_wrong_order_is_refused() {
     let named: std::collections::BTreeMap<_, _> = samples::request().into_iter().collect();
     let [hello, first, village] = ["hello", "village_first", "village"].map(|name| &named[name]);
     let [key, batch, offer, receipt] = ["key", "batch", "offer_link", "old_receipt"].map(|name| &named[name]);
-    let replay = &named["replay"];
+    let [replay, announcement] = ["replay", "announcement"].map(|name| &named[name]);
     let rule = |frames: &[&RequestFrame]| match refusal::<RequestFrame>(&encode_all(frames.iter().copied())) {
         WireError::Order { rule, .. } => rule,
         other => panic!("{other}"),
@@ -156,7 +156,11 @@ fn a_request_in_the_wrong_order_is_refused() {
     );
     assert_eq!(rule(&[hello, receipt]), "an old receipt belongs to a village");
     assert_eq!(rule(&[hello, village, receipt, first]), "an old receipt comes right before its batch");
-    let body = [hello, offer, village, batch, first, key, receipt, batch, batch];
+    let late = "an announcement comes right behind its village";
+    assert_eq!(rule(&[hello, announcement, village]), late);
+    assert_eq!(rule(&[hello, village, key, announcement]), late);
+    assert_eq!(rule(&[hello, village, announcement, announcement]), late);
+    let body = [hello, offer, village, announcement, batch, first, key, receipt, batch, batch];
     assert!(decode_all::<RequestFrame>(&encode_all(body)).is_ok());
 }
 
@@ -264,6 +268,14 @@ fn refused(code: usize, detail: usize) -> ResponseFrame {
     ResponseFrame::Refused(Refused { code, detail, upgrade: None })
 }
 
+fn announcements(count: u64) -> ResponseFrame {
+    let announced = Announced { next: u64::MAX, checks: u64::MAX, drafts: u64::MAX };
+    let device = samples::device(1);
+    let told = |number| Told { number: u64::MAX - count + number, device, announced, at_ms: i64::MIN };
+    let village = samples::VILLAGE;
+    ResponseFrame::Announcements(Announcements { village, told: (0..count).map(told).collect() })
+}
+
 fn relayed(bytes: usize) -> ResponseFrame {
     let receipt = samples::receipt(samples::batch_id(1), 1);
     let batch = vec![1; bytes];
@@ -277,6 +289,8 @@ fn so_has_every_frame_of_a_response() {
     assert!(fits(&refused(CODE_BYTES_MAX, DETAIL_BYTES_MAX)));
     assert!(is_too_long(&refused(CODE_BYTES_MAX + 1, 0)));
     assert!(is_too_long(&refused(0, DETAIL_BYTES_MAX + 1)));
+    assert!(fits(&announcements(ANNOUNCED_PER_FRAME as u64)));
+    assert!(is_too_long(&announcements(ANNOUNCED_PER_FRAME as u64 + 1)));
     assert!(fits(&relayed(BATCH_BYTES_MAX)));
     assert!(is_too_long(&relayed(BATCH_BYTES_MAX + 1)));
 }
@@ -289,6 +303,9 @@ fn lists_that_are_not_ascending_are_refused() {
     assert_eq!(refused, Err(PayloadError::NotAscending("tips of a vector")));
     let twice = [[2].as_slice(), &[0x71; 16], &[0x71; 16]].concat();
     assert_eq!(ResponseFrame::decode(0x4d, &twice), Err(PayloadError::NotAscending("households")));
+    let line = [[5].as_slice(), &[0x22; 16], &[7, 0, 0], &[0; 8]].concat();
+    let twice = [samples::VILLAGE.as_bytes().as_slice(), &[2], &line, &line].concat();
+    assert_eq!(ResponseFrame::decode(0x56, &twice), Err(PayloadError::NotAscending("announcements")));
     let keys = [samples::VILLAGE.as_bytes().as_slice(), &[9, 0, 2], &[1; 80], &[0; 80]].concat();
     assert_eq!(ResponseFrame::decode(0x47, &keys), Err(PayloadError::NotAscending("household keys")));
 }
@@ -334,7 +351,8 @@ fn no_frame_is_longer_than_its_kind_may_be() {
     }
     check::<RequestFrame>(0x01..=0x05, &[]);
     check::<ResponseFrame>(0x41..=0x4e, &[]);
-    check::<ResponseFrame>(0x54..=0x54, &[]);
+    check::<RequestFrame>(0x07..=0x09, &[]);
+    check::<ResponseFrame>(0x53..=0x56, &[]);
     assert_eq!(RequestFrame::shape(0x06), None);
     assert_eq!(ResponseFrame::shape(0x4f), None);
 }
@@ -368,146 +386,10 @@ fn the_largest_request_that_is_ever_planned_fits_a_body() {
     let key = HouseholdKeyFrame { household: samples::household(1), key: KeyBytes([1; 64]) };
     let largest = encode(&RequestFrame::Hello(samples::hello())).len()
         + VILLAGES_PER_REQUEST * encode(&vector(TIPS_PER_VILLAGE)).len()
+        + VILLAGES_PER_REQUEST * encode(&RequestFrame::Announcement(samples::announcement())).len()
         + KEYS_PER_REQUEST * encode(&RequestFrame::Key(key)).len()
         + encode(&RequestFrame::Batch(vec![0; BATCH_BYTES_MAX])).len();
     assert!(largest as u64 <= REQUEST_BYTES_MAX, "{largest}");
-}
-
-fn text(limit: usize) -> impl Strategy<Value = String> {
-    ".{0,40}".prop_map(move |text| text.chars().take(limit / 4).collect())
-}
-
-fn tip() -> impl Strategy<Value = ChainTip> {
-    let device = prop_oneof![Just([7; 16]), any::<[u8; 16]>()];
-    (device, any::<u64>(), any::<[u8; 4]>()).prop_map(|(device, next, tip)| ChainTip {
-        device: DeviceId::from_bytes(device),
-        next,
-        tip,
-    })
-}
-
-fn cursor() -> impl Strategy<Value = Cursor> {
-    any::<([u8; 16], u64)>().prop_map(|(epoch, number)| Cursor { epoch: EpochId::from_bytes(epoch), number })
-}
-
-fn village() -> impl Strategy<Value = VillageId> {
-    any::<[u8; 16]>().prop_map(VillageId::from_bytes)
-}
-
-fn household() -> impl Strategy<Value = HouseholdId> {
-    any::<[u8; 16]>().prop_map(HouseholdId::from_bytes)
-}
-
-fn hello() -> impl Strategy<Value = RequestFrame> {
-    any::<([u8; 16], [u8; 16], u16, bool, u64)>().prop_map(
-        |(deployment, device, schema, replay, checkpoint_size)| {
-            RequestFrame::Hello(Hello {
-                protocol: PROTOCOL_VERSION,
-                deployment: DeploymentId::from_bytes(deployment),
-                device: DeviceId::from_bytes(device),
-                schema,
-                replay,
-                checkpoint_size,
-            })
-        },
-    )
-}
-
-fn any_request() -> impl Strategy<Value = RequestFrame> {
-    let query = (village(), option::of((cursor(), any::<u64>())), btree_set(tip(), 0..20)).prop_map(
-        |(village, given, vector)| {
-            let (cursor, keys_given) = given.map_or((None, 0), |(cursor, keys)| (Some(cursor), keys));
-            RequestFrame::Village(VillageQuery { village, cursor, keys_given, vector })
-        },
-    );
-    let key = (household(), any::<[u8; 32]>()).prop_map(|(household, half)| {
-        let mut key = [0; 64];
-        key[..32].copy_from_slice(&half);
-        RequestFrame::Key(HouseholdKeyFrame { household, key: KeyBytes(key) })
-    });
-    let bytes = || vec(any::<u8>(), 0..300);
-    prop_oneof![
-        hello(),
-        query,
-        key,
-        bytes().prop_map(RequestFrame::Batch),
-        bytes().prop_map(RequestFrame::Replay)
-    ]
-}
-
-fn problem() -> impl Strategy<Value = ResponseFrame> {
-    let outcome = prop_oneof![
-        Just(ProblemOutcome::Rejected),
-        any::<u64>().prop_map(|place| ProblemOutcome::RawWanted { place }),
-        any::<u64>().prop_map(|expected| ProblemOutcome::Staged { expected })
-    ];
-    (any::<[u8; 32]>(), text(CODE_BYTES_MAX), text(DETAIL_BYTES_MAX), outcome).prop_map(
-        |(batch, code, detail, outcome)| {
-            let batch = ruhu_ledger::batch::BatchId(batch);
-            ResponseFrame::BatchProblem(BatchProblem { batch, code, detail, outcome })
-        },
-    )
-}
-
-/// The signed statements have their own laws; here they vary by their signature.
-fn signed() -> impl Strategy<Value = ResponseFrame> {
-    let parts = (0_u8..6, any::<[u8; 32]>(), village(), any::<u64>(), vec(any::<u8>(), 0..300));
-    parts.prop_map(|(kind, half, village, sequence, batch)| {
-        let mut bytes = [0; 64];
-        bytes[32..].copy_from_slice(&half);
-        let signature = Signature(bytes);
-        let mut receipt = samples::receipt(samples::batch_id(half[0]), sequence >> 11);
-        receipt.signature = signature;
-        match kind {
-            0 => ResponseFrame::Receipt(receipt),
-            1 => ResponseFrame::Certificate(Signed { signature, ..samples::certificate() }),
-            2 => ResponseFrame::Revocation(Signed { signature, ..samples::revocation() }),
-            3 => ResponseFrame::Relayed(Relayed { village, sequence, batch, receipt }),
-            4 => ResponseFrame::Replay(RelayedReplay { village, sequence, bytes: batch }),
-            _ => {
-                let decision = Signed { signature, ..samples::decision() };
-                ResponseFrame::Decision(RelayedDecision { village, sequence, decision })
-            }
-        }
-    })
-}
-
-fn answer() -> impl Strategy<Value = ResponseFrame> {
-    let welcome = any::<([u8; 16], i64, u16)>().prop_map(|(epoch, server_time_ms, schema)| {
-        let epoch = EpochId::from_bytes(epoch);
-        ResponseFrame::Welcome(Welcome { protocol: PROTOCOL_VERSION, epoch, server_time_ms, schema })
-    });
-    let side = option::of(prop_oneof![Just(Side::Device), Just(Side::Server)]);
-    let refused = (text(CODE_BYTES_MAX), text(DETAIL_BYTES_MAX), side)
-        .prop_map(|(code, detail, upgrade)| ResponseFrame::Refused(Refused { code, detail, upgrade }));
-    let done =
-        (village(), cursor(), any::<(u64, bool)>()).prop_map(|(village, cursor, (fingerprint, more))| {
-            ResponseFrame::VillageDone(VillageDone { village, cursor, fingerprint, more })
-        });
-    let checkpoint = (".{0,200}", any::<u64>(), vec(any::<[u8; 32]>(), 0..6)).prop_map(
-        |(note, from_size, consistency)| {
-            ResponseFrame::Checkpoint(CheckpointFrame { note, from_size, consistency })
-        },
-    );
-    prop_oneof![welcome, refused, done, checkpoint, Just(ResponseFrame::Bye)]
-}
-
-fn any_response() -> impl Strategy<Value = ResponseFrame> {
-    let key = any::<[u8; 32]>().prop_map(|half| KeyBytes([half[0]; 64]));
-    let search_key = option::of(any::<[u8; 32]>().prop_map(KeyBytes));
-    let keys = (village(), any::<u64>(), search_key, btree_map(household(), key, 0..9)).prop_map(
-        |(village, given, search_key, households)| {
-            ResponseFrame::VillageKeys(VillageKeys { village, given, search_key, households })
-        },
-    );
-    let wanted = village().prop_map(ResponseFrame::VectorWanted);
-    let held = btree_set(household(), 0..9).prop_map(ResponseFrame::KeysHeld);
-    let fork =
-        (village(), any::<([u8; 16], u64, [u8; 32])>()).prop_map(|(village, (device, number, tip))| {
-            let (device, tip) = (DeviceId::from_bytes(device), BatchId(tip));
-            ResponseFrame::ForkTold(ForkTold { village, device, number, tip })
-        });
-    prop_oneof![problem(), signed(), answer(), keys, held, wanted, fork]
 }
 
 /// What decodes is the only encoding of what it decodes to.

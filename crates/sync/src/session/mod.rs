@@ -26,6 +26,7 @@ use ruhu_survey::id::{DeviceId, EpochId, HouseholdId, VillageId};
 pub use plan::{RequestPlan, VillagePlan};
 pub use report::{Missing, Outcome, Report, TransportError};
 
+use crate::announce::Announcements;
 use crate::limits::{BATCHES_PER_REQUEST, FAILURES_MAX, ROUNDS_MAX};
 use crate::response::{
     BatchProblem, CheckpointFrame, ForkTold, ProblemOutcome, Relayed, RelayedDecision, RelayedReplay,
@@ -122,6 +123,8 @@ pub enum Commit {
     VectorWanted(VillageId),
     /// How far the log is safe in a verified backup.
     Watermark(SignedWatermark),
+    /// What other devices announced as unsent.
+    Announcements(Announcements),
     /// How far the feed of a village has been given.
     Village(VillageCommit),
 }
@@ -294,6 +297,7 @@ impl Session {
             }
             Commit::Succession(_)
             | Commit::Watermark(_)
+            | Commit::Announcements(_)
             | Commit::Certificate(_)
             | Commit::Revocation(_)
             | Commit::Fork(_)
@@ -427,6 +431,7 @@ fn commit(frame: ResponseFrame) -> Option<Commit> {
         ResponseFrame::Revocation(revocation) => Commit::Revocation(revocation),
         ResponseFrame::VillageKeys(keys) => Commit::Keys(keys),
         ResponseFrame::FoundedKeys(founded) => Commit::Keys(founded.keys),
+        ResponseFrame::Announcements(told) => Commit::Announcements(told),
         ResponseFrame::Relayed(relayed) => Commit::Relayed(relayed),
         ResponseFrame::Replay(relayed) => Commit::Replay(relayed),
         ResponseFrame::Decision(decision) => Commit::Decision(decision),
@@ -456,7 +461,8 @@ fn rank(commit: &Commit) -> u8 {
         Commit::Checkpoint(_) => 11,
         Commit::Watermark(_) => 12,
         Commit::VectorWanted(_) => 13,
-        Commit::Village(_) => 14,
+        Commit::Announcements(_) => 14,
+        Commit::Village(_) => 15,
     }
 }
 

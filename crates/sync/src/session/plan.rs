@@ -7,6 +7,7 @@ use ruhu_ledger::receipt::SignedReceipt;
 use ruhu_survey::id::{HouseholdId, VillageId};
 
 use super::village::Village;
+use crate::announce::Announcement;
 use crate::key_bytes::KeyBytes;
 use crate::limits::{BYTES_PER_REQUEST, KEYS_PER_REQUEST, VILLAGES_PER_REQUEST};
 use crate::request::{Hello, HouseholdKeyFrame, RequestFrame, VillageQuery};
@@ -60,15 +61,16 @@ impl RequestPlan {
         self.villages.iter().flat_map(|village| &village.batches).nth(place).copied()
     }
 
-    /// The frames of the request; `key`, `batch` and `old_receipt` read the store. `batch` is told whether the
+    /// The frames of the request; `announcement`, `key`, `batch` and `old_receipt` read the store. `batch` is told whether the
     /// batch has to be sent raw, and gives its frame. A batch that a restored server lacks has the receipt of
     /// an epoch that ended, and is sent raw behind it.
     ///
     /// # Errors
-    /// The first error of `key`, `batch` or `old_receipt`.
+    /// The first error of those that read the store.
     pub fn frames<E>(
         &self,
         hello: Hello,
+        mut announcement: impl FnMut(VillageId) -> Result<Announcement, E>,
         mut key: impl FnMut(HouseholdId) -> Result<KeyBytes<64>, E>,
         mut batch: impl FnMut(BatchId, bool) -> Result<RequestFrame, E>,
         mut old_receipt: impl FnMut(BatchId) -> Result<Option<SignedReceipt>, E>,
@@ -77,6 +79,7 @@ impl RequestPlan {
         for part in &self.villages {
             let VillagePlan { village, cursor, keys_given, vector, .. } = part.clone();
             frames.push(RequestFrame::Village(VillageQuery { village, cursor, keys_given, vector }));
+            frames.push(RequestFrame::Announcement(announcement(village)?));
             for household in part.keys.iter().copied() {
                 frames.push(RequestFrame::Key(HouseholdKeyFrame { household, key: key(household)? }));
             }

@@ -3,6 +3,7 @@
 mod replay;
 
 use super::*;
+use crate::announce::{Announced, Announcement};
 use crate::key_bytes::KeyBytes;
 use crate::limits::{BATCH_BYTES_MAX, BYTES_PER_REQUEST, KEYS_PER_REQUEST, VILLAGES_PER_REQUEST};
 use crate::protocol::{Refused, Side};
@@ -28,6 +29,11 @@ fn village(batches: u8) -> VillageSummary {
         unsent: (1..=batches).map(unsent).collect(),
         keys: BTreeSet::new(),
     }
+}
+
+/// What a device without work of its own announces.
+fn announced() -> Announcement {
+    Announcement { given: 0, announced: Announced::default(), signature: None }
 }
 
 fn session(summary: VillageSummary) -> Session {
@@ -149,10 +155,11 @@ fn commits_come_in_the_order_in_which_they_can_be_stored() {
         ResponseFrame::Certificate(samples::certificate()),
         ResponseFrame::BatchProblem(problem(batch_id(2), ProblemOutcome::Rejected)),
         received(1),
+        ResponseFrame::Announcements(Announcements { village: VILLAGE, told: Vec::new() }),
         ResponseFrame::Bye,
     ]);
     let ranks: Vec<u8> = commits(&session).iter().map(rank).collect();
-    assert_eq!(ranks, [1, 2, 3, 5, 7, 8, 9, 11, 14]);
+    assert_eq!(ranks, [1, 2, 3, 5, 7, 8, 9, 11, 14, 15]);
 }
 
 #[test]
@@ -469,13 +476,14 @@ fn keys_go_before_batches_until_the_server_confirms_them() {
     let frames = plan(&session)
         .frames(
             hello,
+            |_| Ok(announced()),
             |_| Ok::<_, ()>(KeyBytes([1; 64])),
             |batch, _| Ok(RequestFrame::Batch(batch.0.to_vec())),
             |_| Ok(None),
         )
         .unwrap();
     let kinds: Vec<u8> = frames.iter().map(|frame| crate::frame::Frame::encode(frame).0).collect();
-    assert_eq!(kinds, [1, 2, 3, 3, 4]);
+    assert_eq!(kinds, [1, 2, 9, 3, 3, 4]);
     session.received(vec![welcome(), ResponseFrame::KeysHeld([household(0x71)].into())]);
     session.stored();
     assert_eq!(plan(&session).villages[0].keys, [household(0x72)].into());
@@ -499,7 +507,13 @@ fn more_keys_than_fit_take_several_requests() {
 #[test]
 fn the_first_error_of_the_store_ends_the_making_of_a_request() {
     let session = session(village(2));
-    let missing = plan(&session).frames(samples::hello(), |_| Err("key"), |_, _| Err("batch"), |_| Ok(None));
+    let missing = plan(&session).frames(
+        samples::hello(),
+        |_| Ok(announced()),
+        |_| Err("key"),
+        |_, _| Err("batch"),
+        |_| Ok(None),
+    );
     assert_eq!(missing, Err("batch"));
 }
 
@@ -566,6 +580,7 @@ fn a_planned_request_is_one_that_a_server_admits() {
     let frames = plan(&session)
         .frames(
             samples::hello(),
+            |_| Ok(announced()),
             |_| Ok::<_, ()>(KeyBytes([1; 64])),
             |batch, _| Ok(RequestFrame::Batch(batch.0.to_vec())),
             |_| Ok(None),

@@ -2,6 +2,8 @@
 //! requests and answers, cuts both at any byte, repeats them, and answers with an older answer.
 
 mod batch;
+mod board;
+mod events;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,8 +11,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use batch::ModelBatch;
+use board::Board;
+use events::{Event, Fault, event, fault};
+
+use ruhu_ledger::signature::Signature;
 
 use super::*;
+use crate::announce::{Announced, Announcement, Proof};
 use crate::answer::{FeedContent, FeedItem, Held, Start, keys_start, start, to_send};
 use crate::frame::{FrameReader, encode_all};
 use crate::key_bytes::KeyBytes;
@@ -34,30 +41,43 @@ struct Server {
     feeds: BTreeMap<VillageId, Vec<FeedItem>>,
     /// In the order in which they came; the village's search key is number 1.
     keys: Vec<HouseholdId>,
+    /// What the devices announced.
+    board: Board,
 }
 
 /// The part of a request about one village.
 struct Part {
     query: VillageQuery,
+    announced: Option<Announcement>,
     sent: BTreeSet<BatchId>,
     frames: Vec<ResponseFrame>,
 }
 
 impl Server {
     fn new(epoch: EpochId) -> Self {
-        Self { epoch, understands: true, batches: BTreeMap::new(), feeds: BTreeMap::new(), keys: Vec::new() }
+        let (batches, feeds, keys) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { epoch, understands: true, batches, feeds, keys, board: Board::default() }
     }
 
     /// Takes what arrives of a request, each batch as soon as it is there; answers a whole one.
     fn serve(&mut self, mut body: &[u8]) -> Option<Vec<u8>> {
         let mut reader = FrameReader::<RequestFrame>::new();
         let mut parts: Vec<Part> = Vec::new();
+        let mut device = samples::device(0);
         let mut place = 0;
         while let Some(frame) = reader.read(&mut body).unwrap() {
             match frame {
-                RequestFrame::Hello(_) | RequestFrame::OldReceipt(_) | RequestFrame::Offer(_) => {}
+                RequestFrame::Hello(hello) => device = hello.device,
+                RequestFrame::OldReceipt(_) | RequestFrame::Offer(_) => {}
                 RequestFrame::Village(query) => {
-                    parts.push(Part { query, sent: BTreeSet::new(), frames: Vec::new() });
+                    parts.push(Part { query, announced: None, sent: BTreeSet::new(), frames: Vec::new() });
+                }
+                RequestFrame::Announcement(said) => {
+                    let part = parts.last_mut().unwrap();
+                    if said.signature.is_some() {
+                        self.board.hear(part.query.village, device, said.announced, Proof::Itself);
+                    }
+                    part.announced = Some(said);
                 }
                 RequestFrame::Key(key) => {
                     if !self.keys.contains(&key.household) {
@@ -84,7 +104,12 @@ impl Server {
         }
         reader.finish().ok()?;
         let mut frames = vec![ResponseFrame::Welcome(Welcome { epoch: self.epoch, ..samples::welcome() })];
-        parts.into_iter().for_each(|part| self.answer(part, &mut frames));
+        for part in &parts {
+            // A cut right behind a village leaves nothing announced.
+            let Some(said) = &part.announced else { continue };
+            self.board.hear(part.query.village, device, said.announced, Proof::Request);
+        }
+        parts.into_iter().for_each(|part| self.answer(device, part, &mut frames));
         frames.push(ResponseFrame::Bye);
         Some(encode_all(&frames))
     }
@@ -137,8 +162,8 @@ impl Server {
         (highest + 1).min(batch.number - 1)
     }
 
-    fn answer(&self, part: Part, frames: &mut Vec<ResponseFrame>) {
-        let Part { query, sent, frames: receipts } = part;
+    fn answer(&self, device: DeviceId, part: Part, frames: &mut Vec<ResponseFrame>) {
+        let Part { query, announced, sent, frames: receipts } = part;
         frames.extend(receipts);
         let feed = self.feeds.get(&query.village).map_or(&[][..], Vec::as_slice);
         let Start::Above(after) = start(query.cursor, self.epoch, feed.len() as u64) else {
@@ -156,6 +181,9 @@ impl Server {
             let (batch, receipt) = &self.batches[batch];
             let (batch, receipt) = (batch.bytes(), receipt.clone());
             frames.push(ResponseFrame::Relayed(Relayed { village: query.village, sequence, batch, receipt }));
+        }
+        if !answer.more {
+            frames.extend(self.board.newer(query.village, device, announced.map_or(0, |said| said.given)));
         }
         let fingerprint = 0;
         let (village, cursor, more) = (query.village, answer.cursor, answer.more);
@@ -181,6 +209,8 @@ struct Device {
     keys: BTreeSet<HouseholdId>,
     last_answer: Vec<u8>,
     relayed: u64,
+    /// What others announced, and the epoch in which they did.
+    told: (EpochId, Board),
 }
 
 impl Device {
@@ -198,6 +228,7 @@ impl Device {
             keys: BTreeSet::new(),
             last_answer: Vec::new(),
             relayed: 0,
+            told: (EPOCH, Board::default()),
         }
     }
 
@@ -282,7 +313,12 @@ impl Device {
                 self.batches.insert(batch.id(), batch);
             }
             Commit::KeysHeld(households) => self.keys.retain(|household| !households.contains(household)),
-            Commit::Welcome(welcome) => self.epoch = welcome.epoch,
+            Commit::Welcome(welcome) => {
+                self.epoch = welcome.epoch;
+                if self.told.0 != welcome.epoch {
+                    self.told = (welcome.epoch, Board::default());
+                }
+            }
             Commit::Keys(keys) => {
                 let epoch = self.epoch;
                 let cursor = self.cursors.entry(keys.village).or_insert(Cursor { epoch, number: 0 });
@@ -297,6 +333,7 @@ impl Device {
                 self.keys_given.remove(village);
                 self.above.extend(self.receipts.iter().map(|id| (*id, None)));
             }
+            Commit::Announcements(told) => self.told.1.write_down(told),
             Commit::Village(part) => self.moved(part),
             _ => {}
         }
@@ -320,77 +357,26 @@ impl Device {
         if replay { RequestFrame::Replay(bytes) } else { RequestFrame::Batch(bytes) }
     }
 
+    /// Every announcement of something unsent counts as signed here.
+    fn announcement(&self, village: VillageId) -> Announcement {
+        let next = self.own.get(&village).map_or(0, |(number, _)| number + 1);
+        let announced = Announced { next, ..Announced::default() };
+        let unsent = !self.village(village).unsent.is_empty();
+        let signature = unsent.then_some(Signature([0; 64]));
+        Announcement { given: self.told.1.last(village), announced, signature }
+    }
+
     fn body(&self, plan: &RequestPlan) -> Vec<u8> {
         let hello = Hello { device: self.id, ..samples::hello() };
         let frames = plan.frames(
             hello,
+            |village| Ok(self.announcement(village)),
             |_| Ok::<_, ()>(KeyBytes([1; 64])),
             |batch, raw| Ok(self.frame(batch, raw)),
             |_| Ok(None),
         );
         encode_all(&frames.unwrap())
     }
-}
-
-/// What the link does to one request.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    None,
-    LoseRequest,
-    CutRequest(u16),
-    LoseAnswer,
-    CutAnswer(u16),
-    RepeatRequest,
-    /// The answer to an earlier request comes in the place of this one's.
-    OldAnswer,
-    /// The app is killed before it has stored the answer.
-    Kill,
-}
-
-fn fault() -> impl Strategy<Value = Fault> {
-    prop_oneof![
-        2 => Just(Fault::None),
-        1 => Just(Fault::LoseRequest),
-        2 => any::<u16>().prop_map(Fault::CutRequest),
-        1 => Just(Fault::LoseAnswer),
-        3 => any::<u16>().prop_map(Fault::CutAnswer),
-        1 => Just(Fault::RepeatRequest),
-        1 => Just(Fault::OldAnswer),
-        1 => Just(Fault::Kill),
-    ]
-}
-
-/// What happens in the world.
-#[derive(Debug, Clone)]
-enum Event {
-    Write {
-        device: usize,
-        village: usize,
-        content: Vec<u8>,
-    },
-    Found {
-        device: usize,
-        household: u8,
-    },
-    Sync {
-        device: usize,
-    },
-    /// One device gives another the last batch it has not sent, face to face.
-    Carry {
-        from: usize,
-        to: usize,
-    },
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let device = || 0_usize..4;
-    prop_oneof![
-        4 => (device(), 0_usize..2, vec(any::<u8>(), 1..200))
-            .prop_map(|(device, village, content)| Event::Write { device, village, content }),
-        1 => (device(), any::<u8>()).prop_map(|(device, household)| Event::Found { device, household }),
-        2 => device().prop_map(|device| Event::Sync { device }),
-        1 => (device(), device()).prop_map(|(from, to)| Event::Carry { from, to }),
-    ]
 }
 
 struct World {
@@ -511,6 +497,7 @@ impl World {
             prop_assert_eq!(&device.batches, &all);
             prop_assert_eq!(device.receipts.len(), all.len());
             prop_assert!(device.keys.is_empty());
+            device.told.1.agrees(device.id, &self.devices)?;
             prop_assert!(self.server.keys.iter().all(|household| device.given.contains(household)));
         }
         Ok(())

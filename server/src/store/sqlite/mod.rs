@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, one writer, readers as they are needed.
 
+mod announcements;
 mod append;
 mod belt;
 mod column;
@@ -72,6 +73,7 @@ pub(crate) const MIGRATIONS: Migrations = Migrations(&[
     ("008_epoch", include_str!("../../../../schemas/sql/server-sqlite/008_epoch.sql")),
     ("009_lean", include_str!("../../../../schemas/sql/server-sqlite/009_lean.sql")),
     ("010_photos", include_str!("../../../../schemas/sql/server-sqlite/010_photos.sql")),
+    ("011_announcements", include_str!("../../../../schemas/sql/server-sqlite/011_announcements.sql")),
 ]);
 
 /// Reading connections kept open when they are not in use.

@@ -9,6 +9,7 @@ use ruhu_ledger::verdict::VerdictKind;
 use ruhu_ledger::watermark::{SignedWatermark, Watermark};
 use ruhu_survey::id::{DeviceId, EpochId, UserId};
 use ruhu_sync::Offer;
+use ruhu_sync::announce::{Announced, Proof};
 use tempfile::TempDir;
 
 use super::SqliteStore;
@@ -16,7 +17,7 @@ use crate::ingest::{Ingested, Outcome};
 use crate::store::epochs::{BroughtBack, EpochStore as _, GapPlace, Offered};
 use crate::store::people::PeopleStore as _;
 use crate::store::world::{DEPLOYMENT, EPOCH, LONGTAN, MORNING_MS, World, certificate, household, kinds};
-use crate::store::{LedgerStore as _, StoreError};
+use crate::store::{AnnouncementStore as _, LedgerStore as _, StoreError};
 
 const NEXT: EpochId = EpochId::from_bytes([0xe5; 16]);
 const HOUR_MS: i64 = 3_600_000;
@@ -221,6 +222,24 @@ fn a_device_enrolled_after_the_backup_is_known_again_by_its_certificate() {
     assert!(certificates.contains(&held), "others are told");
     assert!(new.next_serial().unwrap() > held.statement.serial + 1_000, "no number is given twice");
     now.assert_sound();
+}
+
+#[test]
+fn what_was_announced_ends_with_its_epoch() {
+    let (_folder, old) = fresh();
+    let before = World::new(&old);
+    let device = before.tablet(7).device();
+    let say = |store: &SqliteStore, next, proof| {
+        let said = [(LONGTAN, Announced { next, ..Announced::default() })];
+        store.announce(device, &said, proof, MORNING_MS).unwrap();
+    };
+    say(&old, 8, Proof::Request);
+    say(&old, 9, Proof::Request);
+    let (_copy, new) = restored(&old, &before.signing);
+    assert_eq!(new.announcements(LONGTAN).unwrap(), []);
+    say(&new, 3, Proof::Itself);
+    let told = new.announcements(LONGTAN).unwrap();
+    assert_eq!((told.len(), told[0].number, told[0].announced.next), (1, 1, 3));
 }
 
 #[test]
