@@ -79,6 +79,10 @@ pub enum Call {
         check: String,
         short: bool,
     },
+    /// What is always so of each question of a form, by its name: answers [`ruhu_survey::form::QuestionText`]s.
+    QuestionTexts {
+        form: String,
+    },
     /// Answers a question, or with nothing said takes the answer back.
     AnswerQuestion {
         check: String,

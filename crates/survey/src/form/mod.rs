@@ -13,6 +13,7 @@ mod load;
 mod names;
 mod problem;
 mod sight;
+mod text;
 mod view;
 
 use std::sync::LazyLock;
@@ -27,7 +28,8 @@ pub use load::{LoadedForm, Place, QUESTIONS_MAX, is_version, load, load_text};
 pub use names::{FORMULAS, is_reserved};
 pub use problem::{Fault, InvalidForm, Reason};
 pub use sight::Sight;
-pub use view::{Finding, Item, Last, Offered, Page, Progress, View, look};
+pub use text::{Offered, QuestionText, question_texts};
+pub use view::{Finding, Item, Last, Page, Progress, View, look};
 
 use crate::change::DocumentKind;
 use crate::code_list::code_list;
@@ -65,6 +67,11 @@ fn field_of(path: &str) -> Option<&'static Field> {
     field_by_path(DocumentKind::Check, path).or_else(|| field_by_path(DocumentKind::Household, path))
 }
 
+/// Whether a field is kept in the household's register rather than in the check.
+fn is_of_register(path: &str) -> bool {
+    field_by_path(DocumentKind::Check, path).is_none()
+}
+
 /// The day, `YYYY-MM-DD`, of a moment in milliseconds since 1970, in China, which has one time zone.
 #[must_use]
 pub fn day_in_china(ms: i64) -> String {
@@ -76,9 +83,10 @@ pub fn day_in_china(ms: i64) -> String {
 /// `member/<member>/phone` in the register.
 #[must_use]
 pub fn key_of(path: &str, member: Option<&str>) -> String {
+    // Joined rather than formatted: a screen asks for thousands of keys.
     match (path.strip_prefix("member/"), member) {
-        (Some(rest), Some(member)) => format!("member/{member}/{rest}"),
-        (None, Some(member)) => format!("{path}/{member}"),
+        (Some(rest), Some(member)) => ["member", member, rest].join("/"),
+        (None, Some(member)) => [path, member].join("/"),
         _ => path.to_owned(),
     }
 }

@@ -228,7 +228,7 @@ fn broken_by(changes: &[(&str, &str)]) -> Facts {
         } else if let Some(member) = key.strip_suffix("/birth") {
             facts.register.remove(&format!("{member}/cert_no"));
             facts.register.insert(format!("{member}/birth_date"), text(said));
-        } else if crate::form::sight::is_of_register(
+        } else if crate::form::is_of_register(
             crate::field_table::field(crate::change::DocumentKind::Check, &key)
                 .map_or(&key, |found| &found.field.path),
         ) {

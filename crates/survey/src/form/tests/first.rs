@@ -147,7 +147,7 @@ fn skip_logic_of_the_household() {
 fn the_short_form_asks_the_starred_lines_and_what_was_ticked() {
     let facts = Facts { short: true, ..completed(known_household()) };
     let short = view(&facts);
-    assert!(short.pages.iter().flat_map(|page| &page.items).all(|item| item.short));
+    assert!(short.pages.iter().flat_map(|page| &page.items).all(|item| item.text.short));
     assert!(!asks(&facts, "structure"));
     let ticked = answered(facts.clone(), &[("answer/visit/anything_changed/housing", Value::Bool(true))]);
     assert!(asks(&ticked, "structure") && !asks(&ticked, "quality_basis"));
@@ -171,7 +171,7 @@ fn the_last_answer_is_offered_with_its_day_and_what_stands_in_the_register_witho
     );
     assert_eq!(item("basic_medical").register_key, Some(format!("member/{HEAD}/basic_medical")));
     assert!(item("wage_income").last.is_none(), "income is asked anew");
-    assert_eq!(item("wage_income").decimals, 2);
+    assert_eq!(item("wage_income").text.decimals, 2);
 }
 
 #[test]
