@@ -221,6 +221,36 @@ fn what_does_not_apply_is_submitted_as_such() {
 }
 
 #[test]
+fn the_reason_for_an_answered_set_stands_at_an_answer_and_for_an_open_one_at_its_question() {
+    let server = FakeServer::new();
+    let mut visit = Visit::couple(&server);
+    visit.say("visit_result", "completed");
+    let (head, wife) = (visit.members()[0].clone(), visit.members()[1].clone());
+    visit.tell("health_status", Some(&head), Some("healthy"), "是");
+    visit.tell("health_status", Some(&head), Some("chronic"), "是");
+    let reason_at = |visit: &Visit, id: &str, member: &str| {
+        let found = visit.form().view.findings.into_iter();
+        let mut of = found.filter(|found| found.id == id && found.member.as_deref() == Some(member));
+        of.find(|found| found.question == "health_status").and_then(|found| found.key).unwrap()
+    };
+    let at = reason_at(&visit, "V-HEALTH-1", &head);
+    visit.tablet.client.confirm_finding(visit.check, &at, "两项都说了").unwrap();
+    let open = reason_at(&visit, "required", &wife);
+    visit.tablet.client.confirm_finding(visit.check, &open, "本人不在").unwrap();
+    visit.tablet.client.submit(visit.check, "completed", &[]).unwrap();
+    let answers = visit.tablet.client.household(visit.household).unwrap().latest_answers;
+    let of = |member: &str| -> Vec<(bool, Option<&str>)> {
+        let begin = format!("answer/medical/health_status/{member}/");
+        let found = answers.iter().filter(|field| field.key.starts_with(&begin));
+        found.map(|field| (field.written.value == Value::Null, field.reason.as_deref())).collect()
+    };
+    let head = of(&head);
+    assert!(head.len() == 2 && head.iter().all(|(none, _)| !none), "{head:?}");
+    assert_eq!(head.iter().filter_map(|(_, reason)| *reason).collect::<Vec<_>>(), ["两项都说了"]);
+    assert_eq!(of(&wife), [(true, Some("本人不在"))]);
+}
+
+#[test]
 fn what_only_the_short_form_asks_is_not_taken_away_at_submission() {
     let server = FakeServer::new();
     let mut visit = Visit::couple(&server);

@@ -10,6 +10,7 @@ use super::load::{Compiled, LoadedForm, Place};
 use super::sight::{Asked, Sight};
 use super::text::{Offered, QuestionText};
 use super::{choices, key_of};
+use crate::change::Value;
 use crate::expression::{Scope, Truth, Val, value_of};
 use crate::field_table::{AnswerState, Unit};
 
@@ -387,11 +388,7 @@ fn finding(
     message: &Label,
 ) -> Finding {
     let key = place.question.field.as_deref().map(|path| key_of(path, member));
-    // The reason for a set stands at one of its elements.
-    let kept_at = key.clone().map(|key| match place.bound {
-        Some(field) => elements(field, &key).into_iter().next().map_or(key, |(first, _)| first),
-        None => key,
-    });
+    let kept_at = key.as_deref().map(|key| reason_key(sight, place, key));
     Finding {
         id: id.to_owned(),
         severity,
@@ -402,6 +399,17 @@ fn finding(
         member_name: member.and_then(|member| member_name(sight, member)),
         message: message.clone(),
     }
+}
+
+/// The key beside which a reason is kept: of a set one of its elements, and one that has an answer where any has,
+/// so that a reason for what was answered stands at no empty place.
+fn reason_key(sight: &Sight<'_>, place: &Place, key: &str) -> String {
+    let all = place.bound.map(|field| elements(field, key)).unwrap_or_default();
+    let answered = |(key, _): &&(String, String)| {
+        sight.facts.answers.get(key).is_some_and(|value| *value != Value::Null)
+    };
+    let at = all.iter().find(answered).or_else(|| all.first());
+    at.map_or_else(|| key.to_owned(), |(key, _)| key.clone())
 }
 
 /// Where a validation does not hold.
