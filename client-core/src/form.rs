@@ -110,6 +110,25 @@ impl Client {
         self.set_answers(check, &answers, &because)
     }
 
+    /// Answers a question with none of its choices: a no is kept at each.
+    ///
+    /// # Errors
+    /// [`Error::UnknownQuestion`] when that is no answer of it, and those of [`Client::set_answer`].
+    pub fn answer_none(&mut self, check: CheckId, asked: &Asked<'_>, because: &Because) -> Result<(), Error> {
+        let place = question(asked.question)?;
+        if !place.question.none_of_these {
+            return Err(Error::UnknownQuestion(asked.question.to_owned()));
+        }
+        let choices = form::choices(current_form()?.form(), &place.question);
+        let of = |code: &str| keys_of(place, &Asked { element: Some(code), ..*asked });
+        let keys: Vec<String> = choices.iter().flat_map(|choice| of(&choice.code)).collect();
+        let no = Input::Stored(Value::Bool(false));
+        let answers: Vec<_> = keys.iter().map(|key| (key.as_str(), &no)).collect();
+        let because =
+            Because { source: because.source.or(place.question.source), reason: because.reason.clone() };
+        self.set_answers(check, &answers, &because)
+    }
+
     /// Takes an answer back: the question is as if not answered. Without an element, all of its elements go.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Checks by their form: screens, reasons, what is carried forward, updates, and findings on both sides.
 
 use ruhu_survey::change::Value;
+use ruhu_survey::expression::Val;
 use ruhu_survey::field_table::Source;
 use ruhu_survey::household::{Because, Input, NewHousehold, NewMember};
 use ruhu_survey::id::CheckId;
@@ -80,7 +81,7 @@ fn a_form_grows_with_its_answers_and_survives_a_restart() {
     let server = FakeServer::new();
     let mut visit = Visit::couple(&server);
     let before = visit.form();
-    assert_eq!(before.view.form, "ruhu-first/1.0.0");
+    assert_eq!(before.view.form, "ruhu-first/1.1.0");
     assert!(page(&before, "water/supply").is_none() && before.update.is_none());
     visit.say("visit_result", "完成");
     let head = visit.members()[0].clone();
@@ -216,8 +217,39 @@ fn what_does_not_apply_is_submitted_as_such() {
     assert_eq!(state("answer/water/piped"), None);
     let pinned =
         |key: &str| view.fields.iter().find(|field| field.key == key).map(|field| field.text.clone());
-    assert_eq!(pinned("form_version").as_deref(), Some("ruhu-first/1.0.0"));
+    assert_eq!(pinned("form_version").as_deref(), Some("ruhu-first/1.1.0"));
     assert_eq!(pinned("ruleset_version").as_deref(), Some("national/1.0.0"));
+}
+
+#[test]
+fn none_of_these_is_an_answer_and_can_be_taken_back() {
+    let server = FakeServer::new();
+    let mut visit = Visit::couple(&server);
+    visit.say("visit_result", "completed");
+    let item = |visit: &Visit| {
+        let form = visit.form();
+        page(&form, "policy/flags").unwrap().items.first().unwrap().clone()
+    };
+    let asked = Asked { question: "exclusion_self", member: None, element: None };
+    let because = Because::default();
+    assert!(!item(&visit).answered);
+    visit.tablet.client.answer_none(visit.check, &asked, &because).unwrap();
+    assert!(item(&visit).answered && item(&visit).value == Val::List(Vec::new()));
+    visit.tell("exclusion_self", None, Some("car"), "是");
+    assert_eq!(item(&visit).value, Val::List(vec![Val::text("car")]));
+    visit.tablet.client.clear_question(visit.check, &asked).unwrap();
+    assert!(!item(&visit).answered);
+    visit.tablet.client.answer_none(visit.check, &asked, &because).unwrap();
+    let season = Asked { question: "shortage_season", ..asked };
+    let never = visit.tablet.client.answer_none(visit.check, &season, &because);
+    assert!(matches!(never, Err(Error::UnknownQuestion(named)) if named == "shortage_season"));
+    visit.tablet.client.submit(visit.check, "completed", &[]).unwrap();
+    let fields = visit.tablet.client.check(visit.check).unwrap().fields;
+    let noes = fields.iter().filter(|field| field.key.starts_with("answer/policy/exclusion_self/"));
+    let noes: Vec<Value> = noes.map(|field| field.written.value.clone()).collect();
+    assert_eq!(noes, vec![Value::Bool(false); 4]);
+    let register = visit.tablet.client.household(visit.household).unwrap().fields;
+    assert_eq!(register.iter().filter(|field| field.key.starts_with("exclusion_self/")).count(), 4);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use ruhu_survey::id::{CheckId, HouseholdId, IssueId, VillageId};
 use serde::Serialize;
 
 use crate::answer;
-use crate::call::{Call, HouseholdQuery, MemberSaid, Said};
+use crate::call::{Call, HouseholdQuery, MemberSaid, Said, What};
 use crate::problem::Problem;
 
 /// An answer in JSON.
@@ -127,6 +127,10 @@ fn codes(list: &str) -> Answer {
 fn answer_question(client: &mut Client, check: CheckId, asked: &Asked<'_>, said: Option<&Said>) -> Answer {
     match said {
         None => client.clear_question(check, asked)?,
+        Some(said) if said.what == What::NoneOfThese => {
+            let because = said.because().ok_or_else(|| Problem::argument("said"))?;
+            client.answer_none(check, asked, &because)?;
+        }
         Some(said) => {
             let (input, because) = read(said)?;
             client.answer_question(check, asked, &input, &because)?;

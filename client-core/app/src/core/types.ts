@@ -881,6 +881,10 @@ hint: Label | null,
  */
 choices: Array<Offered>, 
 /**
+ * Whether none of the choices is an answer.
+ */
+none_of_these: boolean, 
+/**
  * Up to how many answers; each under a key of its own, `<key>/1` and on. 0 for one.
  */
 several: number, 
@@ -1170,7 +1174,7 @@ urgency: number,
  * What it looked at.
  */
 inputs: Array<InputLine>, };
-export type What = { "typed": string } | { "stored": Scalar } | { "state": string };
+export type What = { "typed": string } | { "stored": Scalar } | { "state": string } | "none_of_these";
 export type Said = { 
 /**
  * The answer.

@@ -97,6 +97,7 @@ fn amount(item: &Item, value: &Val, output: &Output) -> String {
         _ => "—".to_owned(),
     };
     match value {
+        Val::List(items) if items.is_empty() => output.message("app_none_of_these", &[]),
         Val::List(items) => items.iter().map(text).collect::<Vec<_>>().join("、"),
         value => text(value),
     }
@@ -124,6 +125,9 @@ fn ask(
     if item.text.kind == QuestionType::Bool {
         choices = [true, false].map(|yes| yes_or_no(yes, output.lang()).to_owned()).to_vec();
     }
+    if item.text.none_of_these {
+        choices.push(output.message("app_none_of_these", &[]));
+    }
     let choices = if choices.is_empty() { String::new() } else { format!(" [{}]", choices.join(" / ")) };
     let last = item.last.as_ref().map(|last| {
         output.message(
@@ -139,7 +143,13 @@ fn ask(
         if line.is_empty() {
             return Ok(false);
         }
-        match answer(client, check, (page, item), form, &line) {
+        let none = item.text.none_of_these && line == output.message("app_none_of_these", &[]);
+        let asked = Asked { question: &item.question, member: page.member.as_deref(), element: None };
+        let answered = match none {
+            true => client.answer_none(check, &asked, &Because::default()),
+            false => answer(client, check, (page, item), form, &line),
+        };
+        match answered {
             Ok(()) => return Ok(true),
             Err(error) => println!("  {error}"),
         }

@@ -359,6 +359,9 @@ impl Loader<'_> {
             return self.fault(key, Reason::NoChoices);
         }
         let all = choice_codes(self.form, &Question { only: Vec::new(), ..question.clone() });
+        if question.none_of_these && question.kind != QuestionType::Many {
+            self.fault(key, Reason::NoneOfThese);
+        }
         let unknown = question.only.iter().find(|code| !all.contains(code)).cloned();
         if let Some(code) = unknown {
             self.fault(key, Reason::UnknownCode(code));

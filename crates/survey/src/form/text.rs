@@ -25,6 +25,8 @@ pub struct QuestionText {
     pub hint: Option<Label>,
     /// Its choices. Of [`QuestionType::Many`] each is a key of its own, `<key>/<code>`.
     pub choices: Vec<Offered>,
+    /// Whether none of the choices is an answer.
+    pub none_of_these: bool,
     /// Up to how many answers; each under a key of its own, `<key>/1` and on. 0 for one.
     pub several: usize,
     /// What its number counts.
@@ -61,6 +63,7 @@ impl QuestionText {
             label: question.label.clone(),
             hint: question.hint.clone(),
             choices: offered.map(|choice| Offered { code: choice.code, label: choice.label }).collect(),
+            none_of_these: question.none_of_these,
             several: several(field),
             unit,
             decimals: unit.map_or(question.decimals.unwrap_or(0), Unit::decimals),
