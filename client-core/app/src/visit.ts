@@ -49,16 +49,16 @@ export function useVisit(check: string): Visit {
   const household = shallowRef<HouseholdPage | null>(null)
   const short = ref(isShort(check))
   let last: Promise<unknown> = Promise.resolve()
-  let reading: Promise<void> | null = null
+  let reading: Promise<FormPage> | null = null
 
   async function read(): Promise<void> {
     form.value = await readForm(check, short.value)
   }
   /** Asks for the form right behind the calls before it, which the core answers in order; once for all of one moment. */
-  function readBehind(): Promise<void> {
+  function readBehind(): Promise<FormPage> {
     reading ??= Promise.resolve().then(() => {
       reading = null
-      return read()
+      return readForm(check, short.value)
     })
     return reading
   }
@@ -72,8 +72,14 @@ export function useVisit(check: string): Visit {
     await read()
   }
   async function change(...calls: Promise<unknown>[]): Promise<void> {
-    const done = Promise.all([...calls, readBehind()])
-    last = Promise.allSettled([last, done])
+    const behind = readBehind()
+    const show = async (): Promise<void> => {
+      // What does not fit stays in its field, to be mended: the form is drawn anew only with what was kept.
+      await Promise.all(calls)
+      form.value = await behind
+    }
+    const done = show()
+    last = Promise.allSettled([last, done, behind])
     await done
   }
   async function settled(): Promise<void> {
@@ -154,6 +160,7 @@ export const isMasked = (item: Item, value: Val): boolean =>
 /** A value as people read it, with its unit. */
 export function read(item: Item, value: Val, household: HouseholdPage | null): string {
   if (value === null) return ''
+  if (Array.isArray(value) && !value.length) return say('app_none_of_these')
   if (Array.isArray(value)) return value.map((one) => read(item, one, household)).join(say('app_comma'))
   if (typeof value === 'boolean') return say(value ? 'app_yes' : 'app_no')
   if (typeof value === 'number') return `${withDecimals(value, item.decimals)} ${unitOf(item)}`.trim()
