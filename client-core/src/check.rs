@@ -107,9 +107,23 @@ impl Client {
         input: &Input,
         because: &Because,
     ) -> Result<(), Error> {
+        self.set_answers(check, &[(key, input)], because)
+    }
+
+    /// Keeps answers that belong together, all of them or none.
+    ///
+    /// # Errors
+    /// Those of [`Client::set_answer`].
+    pub(crate) fn set_answers(
+        &mut self,
+        check: CheckId,
+        answers: &[(&str, &Input)],
+        because: &Because,
+    ) -> Result<(), Error> {
         let line = self.a_draft(check)?;
-        let answer = self.draft_answer(&line, key, input, because)?;
-        self.store.write(|tx| draft::put(tx, check, &answer))
+        let kept = answers.iter().map(|(key, input)| self.draft_answer(&line, key, input, because));
+        let kept: Vec<DraftAnswer> = kept.collect::<Result<_, _>>()?;
+        self.store.write(|tx| kept.iter().try_for_each(|answer| draft::put(tx, check, answer)))
     }
 
     /// An answer as a draft keeps it.

@@ -6,30 +6,31 @@
 use std::collections::BTreeMap;
 
 use ruhu_survey::change::{DocumentKind, Value};
-use ruhu_survey::field_table::{Source, Type, Unit};
+use ruhu_survey::expression::Val;
+use ruhu_survey::field_table::{Source, Type};
 use ruhu_survey::form::{
     self, Changes, Facts, Item, LoadedForm, Misfit, Place, Severity, View, bound_field, changes,
     clear_values, day_in_china, key_of, look, misfits, submitted_facts, told_in, visit_before,
 };
 use ruhu_survey::household::{Because, Input};
 use ruhu_survey::id::CheckId;
-use ruhu_survey::rule::{self, Findings, LoadedRules, find, find_pinned, formulas};
+use ruhu_survey::rule::{self, Findings, LoadedRules, find, find_pinned, look_by};
 use serde::Serialize;
 
 use crate::client::Client;
 use crate::edit::Keys;
 use crate::error::Error;
 use crate::list::{CheckState, ListedCheck};
-use crate::store::draft;
+use crate::store::draft::{self, DraftAnswer};
 
 /// What a front end shows of a check that is being filled in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckForm {
     /// The screens, what is missing, and what does not hold.
     pub view: View,
-    /// What the formulas come to so far, such as `per_capita_net_income`, in fen or basis points; and what the
-    /// rules would find now.
-    pub findings: Findings,
+    /// What the formulas come to so far, such as `per_capita_net_income`, in fen or basis points; null where it is
+    /// not known.
+    pub formulas: BTreeMap<String, Val>,
     /// What an update of the form means for this draft; `None` when it was begun under this version.
     pub update: Option<FormUpdate>,
 }
@@ -65,10 +66,9 @@ impl Client {
         let form = current_form()?;
         let mut facts = self.draft_facts(&line)?;
         facts.short = short;
-        let findings = find(rules_of(&facts)?, form, &facts);
-        facts.formulas.clone_from(&findings.formulas);
+        let (view, formulas) = look_by(rules_of(&facts)?, form, &facts);
         let update = self.update_of(check, form, &facts)?;
-        Ok(CheckForm { view: look(form, &facts), findings, update })
+        Ok(CheckForm { view, formulas, update })
     }
 
     /// What the rules find in a check: in a draft as it stands, in a submitted one as it was submitted, with
@@ -105,10 +105,28 @@ impl Client {
         let place = question(asked.question)?;
         let because =
             Because { source: because.source.or(place.question.source), reason: because.reason.clone() };
-        for key in keys_of(place, asked) {
-            self.set_answer(check, &key, input, &because)?;
+        let keys = keys_of(place, asked);
+        let answers: Vec<_> = keys.iter().map(|key| (key.as_str(), input)).collect();
+        self.set_answers(check, &answers, &because)
+    }
+
+    /// Answers a question with none of its choices: a no is kept at each.
+    ///
+    /// # Errors
+    /// [`Error::UnknownQuestion`] when that is no answer of it, and those of [`Client::set_answer`].
+    pub fn answer_none(&mut self, check: CheckId, asked: &Asked<'_>, because: &Because) -> Result<(), Error> {
+        let place = question(asked.question)?;
+        if !place.question.none_of_these {
+            return Err(Error::UnknownQuestion(asked.question.to_owned()));
         }
-        Ok(())
+        let choices = form::choices(current_form()?.form(), &place.question);
+        let of = |code: &str| keys_of(place, &Asked { element: Some(code), ..*asked });
+        let keys: Vec<String> = choices.iter().flat_map(|choice| of(&choice.code)).collect();
+        let no = Input::Stored(Value::Bool(false));
+        let answers: Vec<_> = keys.iter().map(|key| (key.as_str(), &no)).collect();
+        let because =
+            Because { source: because.source.or(place.question.source), reason: because.reason.clone() };
+        self.set_answers(check, &answers, &because)
     }
 
     /// Takes an answer back: the question is as if not answered. Without an element, all of its elements go.
@@ -119,13 +137,13 @@ impl Client {
         self.a_draft(check)?;
         let place = question(asked.question)?;
         let said = draft::all(self.store.read(), check)?;
+        let mut gone = Vec::new();
         for key in keys_of(place, asked) {
             let below = format!("{key}/");
-            for answer in said.iter().filter(|said| said.key == key || said.key.starts_with(&below)) {
-                self.clear_answer(check, &answer.key)?;
-            }
+            let at = |said: &&DraftAnswer| said.key == key || said.key.starts_with(&below);
+            gone.extend(said.iter().filter(at).map(|said| said.key.as_str()));
         }
-        Ok(())
+        self.store.write(|tx| gone.iter().try_for_each(|key| draft::remove(tx, check, key)))
     }
 
     /// Accepts the last answer of a question as still true: it is written as carried forward.
@@ -140,21 +158,19 @@ impl Client {
         let key = key_of(path, asked.member);
         let below = format!("{key}/");
         let fits = |found: &String| *found == key || found.starts_with(&below);
-        let last: Vec<(String, Value)> = facts
+        let last: Vec<(String, Input)> = facts
             .last
             .iter()
             .chain(&facts.register)
             .filter(|(found, value)| fits(found) && !matches!(value, Value::Null | Value::Bytes(_)))
-            .map(|(found, value)| (found.clone(), value.clone()))
+            .map(|(found, value)| (found.clone(), Input::Stored(value.clone())))
             .collect();
         if last.is_empty() {
             return Err(Error::UnknownQuestion(asked.question.to_owned()));
         }
         let because = Because { source: Some(Source::CarriedForward), reason: None };
-        for (key, value) in last {
-            self.set_answer(check, &key, &Input::Stored(value), &because)?;
-        }
-        Ok(())
+        let answers: Vec<_> = last.iter().map(|(key, input)| (key.as_str(), input)).collect();
+        self.set_answers(check, &answers, &because)
     }
 
     /// Says why a finding may stand: the reason is kept beside the answer, at `<key>/reason`, where auditors
@@ -187,9 +203,9 @@ impl Client {
         let shown = self.check_form(check, short)?.view;
         let found = shown.pages.into_iter().find(|found| found.id == page);
         let page = found.ok_or_else(|| Error::UnknownQuestion(page.to_owned()))?;
-        let open = |item: &Item| !item.answered && matches!(item.unit, Some(Unit::Fen | Unit::FenPerYear));
+        let open = |item: &Item| !item.answered && item.is_money();
         let mut count = 0;
-        for item in page.items.iter().filter(|item| open(item) && item.kind.is_asked()) {
+        for item in page.items.iter().filter(|item| open(item) && item.is_asked()) {
             let asked = Asked { question: &item.question, member: page.member.as_deref(), element: None };
             self.answer_question(check, &asked, &Input::Stored(Value::Int(0)), &Because::default())?;
             count += 1;
@@ -203,14 +219,14 @@ impl Client {
         let mut facts = self.draft_facts(line)?;
         facts.answers.insert("visit_result".to_owned(), Value::Text(result.to_owned()));
         let rules = rules_of(&facts)?;
-        facts.formulas = formulas(rules, form, &facts);
-        let view = look(form, &facts);
+        let (view, formulas) = look_by(rules, form, &facts);
         let blocking = view.findings.iter().find(|finding| finding.severity == Severity::Block);
         match blocking {
             Some(finding) => Err(Error::Blocked(format!("{} {}", finding.id, finding.message.zh))),
             None => {
                 // What the short form asks may hang on its being short; which of the two was asked is not known.
                 facts.short = true;
+                facts.formulas = formulas;
                 let in_short = look(form, &facts).not_applicable;
                 let mut not_applicable = view.not_applicable;
                 not_applicable.retain(|key| in_short.contains(key));

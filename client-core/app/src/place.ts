@@ -23,9 +23,12 @@ let kept: Kept = { path: '', question: '', short: [] }
 export const lastPlace = (): Place | null => (kept.path ? kept : null)
 export const isShort = (check: string): boolean => kept.short.includes(check)
 
+/** Behind what the screen itself asks for in this moment: writing the place down takes the core longer than that. */
 function keep(now: Kept): void {
   kept = now
-  void ask({ call: 'remember', place: JSON.stringify(now) }).catch(() => {})
+  setTimeout(() => {
+    if (kept === now) void ask({ call: 'remember', place: JSON.stringify(now) }).catch(() => {})
+  })
 }
 
 export function rememberPlace(now: Place): void {

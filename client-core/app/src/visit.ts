@@ -1,11 +1,12 @@
-// A check that is being filled in, as the core asks it now. Nothing is kept here: after every answer the form is asked
+// A check that is being filled in, as the core asks it now. Nothing is kept here: with every answer the form is asked
 // for again, so skip logic, totals and findings are always those of what is stored.
 
 import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { useRouter } from 'vue-router'
 
 import { ask, problemOf } from './core/core'
-import type { Finding, FormPage, HouseholdPage, Item, Page, Said, Val } from './core/types'
+import type { Finding, HouseholdPage, Said, Val } from './core/types'
+import { readForm, type FormPage, type Item, type Page } from './form'
 import { isShort, keepShort } from './place'
 import { pick, say, sayProblem } from './words'
 
@@ -37,8 +38,8 @@ export interface Visit {
   short: Ref<boolean>
   load: () => Promise<void>
   setShort: (short: boolean) => Promise<void>
-  /** Does something to the draft and reads the form anew. Rejects with the core's problem. */
-  change: (what: () => Promise<unknown>) => Promise<void>
+  /** Does something to the draft, with calls that are made at once, and reads the form anew. Rejects with the core's problem. */
+  change: (...calls: Promise<unknown>[]) => Promise<void>
   /** Ends when everything that was begun is stored and shown. */
   settled: () => Promise<void>
 }
@@ -47,10 +48,19 @@ export function useVisit(check: string): Visit {
   const form = shallowRef<FormPage | null>(null)
   const household = shallowRef<HouseholdPage | null>(null)
   const short = ref(isShort(check))
-  let last: Promise<void> = Promise.resolve()
+  let last: Promise<unknown> = Promise.resolve()
+  let reading: Promise<FormPage> | null = null
 
   async function read(): Promise<void> {
-    form.value = await ask({ call: 'check_form', check, short: short.value })
+    form.value = await readForm(check, short.value)
+  }
+  /** Asks for the form right behind the calls before it, which the core answers in order; once for all of one moment. */
+  function readBehind(): Promise<FormPage> {
+    reading ??= Promise.resolve().then(() => {
+      reading = null
+      return readForm(check, short.value)
+    })
+    return reading
   }
   async function load(): Promise<void> {
     await read()
@@ -61,16 +71,25 @@ export function useVisit(check: string): Visit {
     keepShort(check, now)
     await read()
   }
-  function change(what: () => Promise<unknown>): Promise<void> {
-    const done = last.then(what).then(read)
-    last = done.catch(() => {})
-    return done
+  async function change(...calls: Promise<unknown>[]): Promise<void> {
+    const behind = readBehind()
+    const show = async (): Promise<void> => {
+      // What does not fit stays in its field, to be mended: the form is drawn anew only with what was kept.
+      await Promise.all(calls)
+      form.value = await behind
+    }
+    const done = show()
+    last = Promise.allSettled([last, done, behind])
+    await done
   }
-  return { check, form, household, short, load, setShort, change, settled: () => last }
+  async function settled(): Promise<void> {
+    await last
+  }
+  return { check, form, household, short, load, setShort, change, settled }
 }
 
 export const answer = (visit: Visit, page: Page, item: Item, what: What, element: string | null = null): Promise<void> =>
-  visit.change(() =>
+  visit.change(
     ask({
       call: 'answer_question',
       check: visit.check,
@@ -82,21 +101,13 @@ export const answer = (visit: Visit, page: Page, item: Item, what: What, element
   )
 
 export const acceptLast = (visit: Visit, page: Page, items: Item[]): Promise<void> =>
-  visit.change(async () => {
-    for (const { question } of items) {
-      await ask({ call: 'accept_last', check: visit.check, question, member: page.member })
-    }
-  })
+  visit.change(...items.map(({ question }) => ask({ call: 'accept_last', check: visit.check, question, member: page.member })))
 
 export const zeroRest = (visit: Visit, page: Page): Promise<void> =>
-  visit.change(() => ask({ call: 'zero_rest', check: visit.check, page: page.id, short: visit.short.value }))
+  visit.change(ask({ call: 'zero_rest', check: visit.check, page: page.id, short: visit.short.value }))
 
 export const confirmFinding = (visit: Visit, findings: Finding[], reason: string): Promise<void> =>
-  visit.change(async () => {
-    for (const { key } of findings) {
-      if (key) await ask({ call: 'confirm_finding', check: visit.check, key, reason })
-    }
-  })
+  visit.change(...findings.flatMap(({ key }) => (key ? [ask({ call: 'confirm_finding', check: visit.check, key, reason })] : [])))
 
 export const isAsked = (item: Item): boolean => item.type !== 'calculated' && item.type !== 'note'
 export const isMoney = (item: Item): boolean => item.unit === 'fen' || item.unit === 'fen_per_year'
@@ -149,6 +160,7 @@ export const isMasked = (item: Item, value: Val): boolean =>
 /** A value as people read it, with its unit. */
 export function read(item: Item, value: Val, household: HouseholdPage | null): string {
   if (value === null) return ''
+  if (Array.isArray(value) && !value.length) return say('app_none_of_these')
   if (Array.isArray(value)) return value.map((one) => read(item, one, household)).join(say('app_comma'))
   if (typeof value === 'boolean') return say(value ? 'app_yes' : 'app_no')
   if (typeof value === 'number') return `${withDecimals(value, item.decimals)} ${unitOf(item)}`.trim()

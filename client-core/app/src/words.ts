@@ -32,18 +32,20 @@ export function sayRule(rule: string | null): string {
   return messages[code] ? say(code) : rule
 }
 
-/** A moment as China's clocks show it, in the parts that are asked for. */
-const inChina = (options: Intl.DateTimeFormatOptions, ms: number): string =>
-  new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai', ...options }).format(ms)
+/** What says a moment as China's clocks show it. Made once: that takes longer than a hundred times saying one. */
+const inChina = (parts: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai', ...parts })
+const DAY = inChina({ dateStyle: 'short' })
+const TIME = inChina({ timeStyle: 'short' })
 
 /** The day of a moment in China, `YYYY-MM-DD`. */
-export const dayInChina = (ms: number): string => inChina({ dateStyle: 'short' }, ms)
+export const dayInChina = (ms: number): string => DAY.format(ms)
 
 /** A moment as people in China read it, with as much of the date as today leaves open. */
 export function when(ms: number | null): string {
   if (ms === null) return '—'
   const day = dayInChina(ms)
-  const time = inChina({ timeStyle: 'short' }, ms)
+  const time = TIME.format(ms)
   return day === dayInChina(Date.now()) ? `${say('app_today')} ${time}` : `${day} ${time}`
 }
 

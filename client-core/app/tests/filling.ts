@@ -11,6 +11,8 @@ const ANSWERS: Record<string, string> = {
   shock_kind: 'none',
   wants: 'none',
   aid_received: 'none',
+  exclusion_self: 'none_of_these',
+  welfare_post: 'none_of_these',
   built_year: '2008',
   area: '120',
   wage_income: '26600.50',

@@ -1,7 +1,10 @@
 // A newer app while a draft is open: the person is told, takes it when it suits, and finds every answer.
 
+import { join } from 'node:path'
+
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { Release } from './release'
 import { World, type Phone } from './world'
 
 let world: World
@@ -24,7 +27,7 @@ test('a newer app waits for the person, and the draft goes on under it', async (
   await phone.toPage('income/earned')
   await phone.type('wage_income', '26600.5')
   const before = await phone.page.evaluate(() => location.hash)
-  await world.releaseApp()
+  await world.release(Release.copy(join(world.folder, 'newer-app')).withNewPage().folder)
   await phone.page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()))
   await phone.get('update').waitFor()
   expect(await release()).toBeNull()

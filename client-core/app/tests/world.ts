@@ -1,7 +1,7 @@
 // A real server with one invented village, in a folder that goes away; and phones: Chromium with a profile each.
 
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url'
 
 import { chromium, type BrowserContext, type Page } from 'playwright-core'
 
-const DIST = fileURLToPath(new URL('../dist', import.meta.url))
+import { DIST } from './release'
+
 /** Where the programs lie that the tests of the workspace build. */
 export const PROGRAMS = process.env['RUHU_PROGRAMS'] ?? fileURLToPath(new URL('../../../target/debug', import.meta.url))
 /** The server as the tests of the workspace build it. */
@@ -38,20 +39,23 @@ export class World {
   readonly #phones: Phone[] = []
   #server: ChildProcess | null = null
   /** The folder of the app that is served. */
-  #app = DIST
+  #app: string
 
   private constructor(
     readonly folder: string,
     readonly village: string,
     readonly port: number,
-  ) {}
+    app: string,
+  ) {
+    this.#app = app
+  }
 
-  /** A server that knows one village of so many households. */
-  static async make(households: number): Promise<World> {
+  /** A server that knows one village of so many households. It serves the app as it was built, or another one. */
+  static async make(households: number, otherApp?: (folder: string) => string): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), 'ruhu-app-'))
     const written = execFileSync(join(PROGRAMS, 'examples/write_villages'), [folder, String(households), '1', '0'])
     const village = written.toString().split(/\s/)[0] ?? ''
-    const world = new World(folder, village, await freePort())
+    const world = new World(folder, village, await freePort(), otherApp ? otherApp(folder) : DIST)
     world.operate(['init', '--name', '试验'])
     const config = 'allow_unissued_area = true\nmetrics_listen = "off"\nattempts_per_minute_max = 100\n'
     writeFileSync(join(world.#data, 'ruhu-server.toml'), config)
@@ -94,17 +98,10 @@ export class World {
     })
   }
 
-  /** A newer app is put on the server: its page differs, and so the list of what a phone keeps of it. */
-  async releaseApp(): Promise<void> {
+  /** Another app is put on the server. */
+  async release(app: string): Promise<void> {
     await this.stop()
-    this.#app = join(this.folder, 'newer-app')
-    cpSync(DIST, this.#app, { recursive: true })
-    const rewrite = (name: string, change: (text: string) => string): void => {
-      for (const packed of ['.br', '.gz']) rmSync(join(this.#app, name + packed), { force: true })
-      writeFileSync(join(this.#app, name), change(readFileSync(join(this.#app, name), 'utf8')))
-    }
-    rewrite('index.html', (text) => text.replace('</head>', '<meta name="release" content="newer"></head>'))
-    rewrite('sw.js', (text) => text.replace(/(url:"index.html",revision:")[0-9a-f]+/, '$1newer'))
+    this.#app = app
     await this.start()
   }
 

@@ -1,6 +1,7 @@
 //! Checks by their form: screens, reasons, what is carried forward, updates, and findings on both sides.
 
 use ruhu_survey::change::Value;
+use ruhu_survey::expression::Val;
 use ruhu_survey::field_table::Source;
 use ruhu_survey::household::{Because, Input, NewHousehold, NewMember};
 use ruhu_survey::id::CheckId;
@@ -80,7 +81,7 @@ fn a_form_grows_with_its_answers_and_survives_a_restart() {
     let server = FakeServer::new();
     let mut visit = Visit::couple(&server);
     let before = visit.form();
-    assert_eq!(before.view.form, "ruhu-first/1.0.0");
+    assert_eq!(before.view.form, "ruhu-first/1.1.0");
     assert!(page(&before, "water/supply").is_none() && before.update.is_none());
     visit.say("visit_result", "完成");
     let head = visit.members()[0].clone();
@@ -93,7 +94,7 @@ fn a_form_grows_with_its_answers_and_survives_a_restart() {
     assert!(form.view.progress.answered >= 3 && form.view.progress.missing > 20);
     let json = serde_json::to_value(&form).unwrap();
     assert_eq!(json["view"]["pages"][0]["items"][0]["value"], "completed");
-    assert!(json["findings"]["formulas"]["net_income"].is_null());
+    assert!(json["formulas"]["net_income"].is_null());
     visit.tablet = visit.tablet.restarted();
     assert_eq!(visit.form(), form, "nothing is lost, and the same page is drawn");
     // The answer goes into the check and into the register.
@@ -136,12 +137,13 @@ fn income_is_totalled_to_the_fen_and_the_rules_look_at_it() {
     let mut visit = Visit::couple(&server);
     visit.say("visit_result", "completed");
     visit.say_income();
-    let found = visit.form().findings;
+    let found = visit.tablet.client.findings(visit.check).unwrap();
     let formula = |name: &str| found.formulas[name].int();
     assert_eq!((formula("net_income"), formula("per_capita_net_income")), (Some(2_200_000), Some(1_100_000)));
     let income = found.findings.iter().find(|finding| finding.rule == "RK-INC-1").unwrap();
     assert_eq!(income.answer, RuleAnswer::Unknown, "nobody knows the line of this year");
     let form = visit.form();
+    assert_eq!(form.formulas, found.formulas);
     let confirm = page(&form, "income/confirm").unwrap();
     assert_eq!(confirm.items[1].value.int(), Some(1_100_000));
     let nowhere = visit.tablet.client.zero_rest(visit.check, "income/nothing", false);
@@ -215,8 +217,69 @@ fn what_does_not_apply_is_submitted_as_such() {
     assert_eq!(state("answer/water/piped"), None);
     let pinned =
         |key: &str| view.fields.iter().find(|field| field.key == key).map(|field| field.text.clone());
-    assert_eq!(pinned("form_version").as_deref(), Some("ruhu-first/1.0.0"));
+    assert_eq!(pinned("form_version").as_deref(), Some("ruhu-first/1.1.0"));
     assert_eq!(pinned("ruleset_version").as_deref(), Some("national/1.0.0"));
+}
+
+#[test]
+fn none_of_these_is_an_answer_and_can_be_taken_back() {
+    let server = FakeServer::new();
+    let mut visit = Visit::couple(&server);
+    visit.say("visit_result", "completed");
+    let item = |visit: &Visit| {
+        let form = visit.form();
+        page(&form, "policy/flags").unwrap().items.first().unwrap().clone()
+    };
+    let asked = Asked { question: "exclusion_self", member: None, element: None };
+    let because = Because::default();
+    assert!(!item(&visit).answered);
+    visit.tablet.client.answer_none(visit.check, &asked, &because).unwrap();
+    assert!(item(&visit).answered && item(&visit).value == Val::List(Vec::new()));
+    visit.tell("exclusion_self", None, Some("car"), "是");
+    assert_eq!(item(&visit).value, Val::List(vec![Val::text("car")]));
+    visit.tablet.client.clear_question(visit.check, &asked).unwrap();
+    assert!(!item(&visit).answered);
+    visit.tablet.client.answer_none(visit.check, &asked, &because).unwrap();
+    let season = Asked { question: "shortage_season", ..asked };
+    let never = visit.tablet.client.answer_none(visit.check, &season, &because);
+    assert!(matches!(never, Err(Error::UnknownQuestion(named)) if named == "shortage_season"));
+    visit.tablet.client.submit(visit.check, "completed", &[]).unwrap();
+    let fields = visit.tablet.client.check(visit.check).unwrap().fields;
+    let noes = fields.iter().filter(|field| field.key.starts_with("answer/policy/exclusion_self/"));
+    let noes: Vec<Value> = noes.map(|field| field.written.value.clone()).collect();
+    assert_eq!(noes, vec![Value::Bool(false); 4]);
+    let register = visit.tablet.client.household(visit.household).unwrap().fields;
+    assert_eq!(register.iter().filter(|field| field.key.starts_with("exclusion_self/")).count(), 4);
+}
+
+#[test]
+fn the_reason_for_an_answered_set_stands_at_an_answer_and_for_an_open_one_at_its_question() {
+    let server = FakeServer::new();
+    let mut visit = Visit::couple(&server);
+    visit.say("visit_result", "completed");
+    let (head, wife) = (visit.members()[0].clone(), visit.members()[1].clone());
+    visit.tell("health_status", Some(&head), Some("healthy"), "是");
+    visit.tell("health_status", Some(&head), Some("chronic"), "是");
+    let reason_at = |visit: &Visit, id: &str, member: &str| {
+        let found = visit.form().view.findings.into_iter();
+        let mut of = found.filter(|found| found.id == id && found.member.as_deref() == Some(member));
+        of.find(|found| found.question == "health_status").and_then(|found| found.key).unwrap()
+    };
+    let at = reason_at(&visit, "V-HEALTH-1", &head);
+    visit.tablet.client.confirm_finding(visit.check, &at, "两项都说了").unwrap();
+    let open = reason_at(&visit, "required", &wife);
+    visit.tablet.client.confirm_finding(visit.check, &open, "本人不在").unwrap();
+    visit.tablet.client.submit(visit.check, "completed", &[]).unwrap();
+    let answers = visit.tablet.client.household(visit.household).unwrap().latest_answers;
+    let of = |member: &str| -> Vec<(bool, Option<&str>)> {
+        let begin = format!("answer/medical/health_status/{member}/");
+        let found = answers.iter().filter(|field| field.key.starts_with(&begin));
+        found.map(|field| (field.written.value == Value::Null, field.reason.as_deref())).collect()
+    };
+    let head = of(&head);
+    assert!(head.len() == 2 && head.iter().all(|(none, _)| !none), "{head:?}");
+    assert_eq!(head.iter().filter_map(|(_, reason)| *reason).collect::<Vec<_>>(), ["两项都说了"]);
+    assert_eq!(of(&wife), [(true, Some("本人不在"))]);
 }
 
 #[test]

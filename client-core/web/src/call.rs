@@ -92,6 +92,10 @@ pub enum Call {
         check: String,
         short: bool,
     },
+    /// What is always so of each question of a form, by its name: answers [`ruhu_survey::form::QuestionText`]s.
+    QuestionTexts {
+        form: String,
+    },
     /// Answers a question, or with nothing said takes the answer back.
     AnswerQuestion {
         check: String,
@@ -268,21 +272,31 @@ pub enum What {
     Stored(Scalar),
     /// `refused`, `unknown` or `not_applicable`.
     State(String),
+    /// None of a question's choices.
+    NoneOfThese,
 }
 
 impl Said {
-    /// The input and what stands beside it; `None` when a state or source is not one.
+    /// The input for one field and what stands beside it; `None` when a state or source is not one, or no one field
+    /// takes it.
     #[must_use]
     pub fn read(&self) -> Option<(Input, Because)> {
-        let source = match &self.source {
-            None => None,
-            Some(code) => Some(Source::from_code(code)?),
-        };
         let input = match &self.what {
+            What::NoneOfThese => return None,
             What::Typed(text) => Input::Text(text.clone()),
             What::Stored(scalar) => Input::Stored(scalar.value()?),
             What::State(name) => Input::State(AnswerState::from_text(&format!("~{name}"))?),
         };
-        Some((input, Because { source, reason: self.reason.clone() }))
+        Some((input, self.because()?))
+    }
+
+    /// Where it comes from and why; `None` when the source is not one.
+    #[must_use]
+    pub fn because(&self) -> Option<Because> {
+        let source = match &self.source {
+            None => None,
+            Some(code) => Some(Source::from_code(code)?),
+        };
+        Some(Because { source, reason: self.reason.clone() })
     }
 }

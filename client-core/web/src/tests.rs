@@ -77,6 +77,7 @@ fn the_app_is_written_against_these_types() {
         form::Severity,
         form::Offered,
         form::Last,
+        form::QuestionText,
         form::Item,
         form::Page,
         form::Progress,

@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use ruhu_client_core::{Asked, Client, Edit, Order, PhoneLock, Query};
 use ruhu_survey::change::{ChangeHash, DocumentId, DocumentKind};
 use ruhu_survey::code_list::code_list;
-use ruhu_survey::form::{Label, Offered};
+use ruhu_survey::form::{self, Label, Offered, question_texts};
 use ruhu_survey::household::{Because, Input, NewHousehold, NewMember};
 use ruhu_survey::id::{CheckId, HouseholdId, IssueId, VillageId};
 use serde::Serialize;
 
 use crate::answer;
-use crate::call::{Call, HouseholdQuery, MemberSaid, Said};
+use crate::call::{Call, HouseholdQuery, MemberSaid, Said, What};
 use crate::problem::Problem;
 
 /// An answer in JSON.
@@ -137,6 +137,10 @@ fn codes(list: &str) -> Answer {
 fn answer_question(client: &mut Client, check: CheckId, asked: &Asked<'_>, said: Option<&Said>) -> Answer {
     match said {
         None => client.clear_question(check, asked)?,
+        Some(said) if said.what == What::NoneOfThese => {
+            let because = said.because().ok_or_else(|| Problem::argument("said"))?;
+            client.answer_none(check, asked, &because)?;
+        }
         Some(said) => {
             let (input, because) = read(said)?;
             client.answer_question(check, asked, &input, &because)?;
@@ -161,6 +165,10 @@ fn look(client: &Client, call: Call) -> Answer {
         }
         Call::Check { check } => json(&answer::CheckPage::from(client.check(check_id(&check)?)?)),
         Call::CheckForm { check, short } => json(&answer::form_page(client, check_id(&check)?, short)?),
+        Call::QuestionTexts { form } => {
+            let form = form::pinned(&form).ok_or_else(|| Problem::argument("form"))?;
+            json(&question_texts(form))
+        }
         Call::Findings { check } => json(&answer::leads(client, check_id(&check)?)?),
         Call::NotApplicable { check, result } => {
             json(&answer::not_applicable(client, check_id(&check)?, &result)?)

@@ -17,6 +17,7 @@ import type {
   Overview,
   Problem,
   Progress,
+  QuestionText,
   RefusedLine,
   Standing,
   Status,
@@ -48,6 +49,7 @@ export interface Answers {
   history: Event[]
   check: CheckPage
   check_form: FormPage
+  question_texts: Record<string, QuestionText>
   answer_question: null
   accept_last: null
   confirm_finding: null

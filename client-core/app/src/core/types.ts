@@ -893,24 +893,11 @@ value: Val,
  * The day of that check; `None` for what stands in the register.
  */
 on: string | null, };
-export type Item = { 
-/**
- * Its name in the form.
- */
-question: string, 
+export type QuestionText = { 
 /**
  * Its number on paper.
  */
 no: string | null, 
-/**
- * The key that its answer is kept under; of several, the one they begin with. `None` where no field
- * takes it.
- */
-key: string | null, 
-/**
- * The key of the register that takes the answer over.
- */
-register_key: string | null, 
 /**
  * What kind of answer it takes.
  */
@@ -924,9 +911,13 @@ label: Label,
  */
 hint: Label | null, 
 /**
- * The choices offered now. Of [`QuestionType::Many`] each is a key of its own, `<key>/<code>`.
+ * Its choices. Of [`QuestionType::Many`] each is a key of its own, `<key>/<code>`.
  */
 choices: Array<Offered>, 
+/**
+ * Whether none of the choices is an answer.
+ */
+none_of_these: boolean, 
 /**
  * Up to how many answers; each under a key of its own, `<key>/1` and on. 0 for one.
  */
@@ -948,6 +939,24 @@ private: boolean,
  */
 short: boolean, 
 /**
+ * Where the answer comes from unless the surveyor says otherwise.
+ */
+source: Source, };
+export type Item = { 
+/**
+ * Its name in the form.
+ */
+question: string, 
+/**
+ * The key that its answer is kept under; of several, the one they begin with. `None` where no field
+ * takes it.
+ */
+key: string | null, 
+/**
+ * The codes of the choices offered now; `None` for all that it has.
+ */
+offered?: Array<string>, 
+/**
  * Whether it needs an answer.
  */
 required: boolean, 
@@ -962,19 +971,15 @@ value: Val,
 /**
  * Refused, unknown or not applicable, instead of a value.
  */
-state: string | null, 
+state?: string, 
 /**
  * The reason that was given.
  */
-reason: string | null, 
+reason?: string, 
 /**
  * The last answer, to be offered.
  */
-last: Last | null, 
-/**
- * Where the answer comes from unless the surveyor says otherwise.
- */
-source: Source, };
+last?: Last, };
 export type Page = { 
 /**
  * Its name: section, group, and the member: `members/health@<member>`.
@@ -1203,7 +1208,7 @@ urgency: number,
  * What it looked at.
  */
 inputs: Array<InputLine>, };
-export type What = { "typed": string } | { "stored": Scalar } | { "state": string };
+export type What = { "typed": string } | { "stored": Scalar } | { "state": string } | "none_of_these";
 export type Said = { 
 /**
  * The answer.
@@ -1259,7 +1264,7 @@ cert_no: string | null,
  * Other fields of a member by name, such as `relation_to_head`, as they are stored or typed.
  */
 fields: { [key in string]: string }, };
-export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "pause" } | { "call": "resume", pin: string, } | { "call": "set_pin", pin: string, } | { "call": "set_phone_lock", passphrase: string, credential: string, input: string, secret: string, } | { "call": "remove_phone_lock" } | { "call": "unlock_by_phone", secret: string, } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "check_form", check: string, short: boolean, } | { "call": "answer_question", check: string, question: string, member: string | null, element: string | null, said: Said | null, } | { "call": "accept_last", check: string, question: string, member: string | null, } | { "call": "confirm_finding", check: string, key: string, reason: string, } | { "call": "zero_rest", check: string, page: string, short: boolean, } | { "call": "findings", check: string, } | { "call": "not_applicable", check: string, result: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "replace_check", check: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "new_household", village: string, group: string, address: string | null, phone: string | null, head: MemberSaid, } | { "call": "add_member", household: string, member: MemberSaid, } | { "call": "end_member", household: string, member: string, left_on: string, why: string, reason: string | null, } | { "call": "codes", list: string, } | { "call": "overview", village: string, since: string, } | { "call": "export_bundle" } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };
+export type Call = { "call": "standing" } | { "call": "create", passphrase: string, } | { "call": "unlock", passphrase: string, } | { "call": "lock" } | { "call": "pause" } | { "call": "resume", pin: string, } | { "call": "set_pin", pin: string, } | { "call": "set_phone_lock", passphrase: string, credential: string, input: string, secret: string, } | { "call": "remove_phone_lock" } | { "call": "unlock_by_phone", secret: string, } | { "call": "remember", place: string, } | { "call": "change_passphrase", old: string, new: string, } | { "call": "enrol_by_link", link: string, device_name: string, } | { "call": "enrol_by_code", server: string, code: string, device_name: string, words: string | null, } | { "call": "villages" } | { "call": "groups", village: string, } | { "call": "households", village: string, query: HouseholdQuery, } | { "call": "household", household: string, } | { "call": "history", document: string, } | { "call": "check", check: string, } | { "call": "check_form", check: string, short: boolean, } | { "call": "question_texts", form: string, } | { "call": "answer_question", check: string, question: string, member: string | null, element: string | null, said: Said | null, } | { "call": "accept_last", check: string, question: string, member: string | null, } | { "call": "confirm_finding", check: string, key: string, reason: string, } | { "call": "zero_rest", check: string, page: string, short: boolean, } | { "call": "findings", check: string, } | { "call": "not_applicable", check: string, result: string, } | { "call": "drafts" } | { "call": "start_check", household: string, check_type: string, } | { "call": "replace_check", check: string, } | { "call": "withdraw_check", check: string, reason: string, } | { "call": "submit", check: string, result: string, } | { "call": "edit_household", household: string, key: string, said: Said, } | { "call": "new_household", village: string, group: string, address: string | null, phone: string | null, head: MemberSaid, } | { "call": "add_member", household: string, member: MemberSaid, } | { "call": "end_member", household: string, member: string, left_on: string, why: string, reason: string | null, } | { "call": "codes", list: string, } | { "call": "overview", village: string, since: string, } | { "call": "export_bundle" } | { "call": "conflicts", village: string, } | { "call": "settle", document: string, key: string, change: string, reason: string, } | { "call": "reveal", document: string, key: string, } | { "call": "status" } | { "call": "refused" } | { "call": "devices" } | { "call": "sync" };
 export type PhotoCall = { "call": "add_photo", check: string, question: string, member: string | null, taken_ms: number, } | { "call": "remove_photo", check: string, key: string, } | { "call": "photos", household: string, } | { "call": "check_photos", check: string, };
 export type WantedPicture = { 
 /**

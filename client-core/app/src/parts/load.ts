@@ -1,6 +1,6 @@
 // Loading what a screen shows, with the sentence for when it fails.
 
-import { onMounted, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
+import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 
 import { problemOf } from '../core/core'
 import { sayProblem } from '../words'
@@ -11,7 +11,7 @@ export interface Loaded<T> {
   load: () => Promise<void>
 }
 
-/** Loads when the screen opens, and again when asked. */
+/** Loads while the screen is still being put together, and again when asked. */
 export function useLoaded<T>(read: () => Promise<T>): Loaded<T> {
   const data = shallowRef<T | null>(null)
   const said = ref('')
@@ -23,6 +23,6 @@ export function useLoaded<T>(read: () => Promise<T>): Loaded<T> {
       said.value = sayProblem(problemOf(error))
     }
   }
-  onMounted(load)
+  void load()
   return { data, said, load }
 }

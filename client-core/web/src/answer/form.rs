@@ -75,7 +75,7 @@ pub(crate) fn form_page(client: &Client, check: CheckId, short: bool) -> Result<
 /// Masks what an earlier visit left of a private text. It can be accepted as it is or typed anew, neither of which
 /// needs it on the screen.
 fn hide(item: &mut Item, said: &BTreeSet<&str>) {
-    if !item.private || !matches!(item.kind, QuestionType::Text | QuestionType::Position) {
+    if !item.text.private || !matches!(item.text.kind, QuestionType::Text | QuestionType::Position) {
         return;
     }
     let typed_now = item.key.as_deref().is_some_and(|key| said.contains(key));

@@ -128,6 +128,15 @@ fn written(kind: DocumentKind, key: &str, written: &core::Written) -> Attributio
     }
 }
 
+/// The label of a key with its value. That a question of several answers has none, and why, is kept at the first of
+/// them and said of the question.
+fn label_of(found: Option<FieldKey<'_>>, key: &str, value: &Value) -> Label {
+    match found {
+        Some(found) if *value == Value::Null => label(Some(FieldKey { element: None, ..found }), key),
+        found => label(found, key),
+    }
+}
+
 /// The label of a key: the field's name, with the element that it stands for.
 fn label(found: Option<FieldKey<'_>>, key: &str) -> Label {
     let Some(found) = found else { return same(key) };
@@ -169,7 +178,7 @@ fn field(kind: DocumentKind, view: core::FieldView) -> Field {
         written.text = same(&view.text);
     }
     Field {
-        label: label(found, &view.key),
+        label: label_of(found, &view.key, &view.written.value),
         member: found.and_then(|found| found.member).map(ToOwned::to_owned),
         value: Scalar::of(&view.written.value),
         private: view.private,
@@ -276,7 +285,7 @@ impl From<core::DraftAnswer> for DraftLine {
     fn from(answer: core::DraftAnswer) -> Self {
         let found = field_table::field(answer.target, &answer.key);
         Self {
-            label: label(found, &answer.key),
+            label: label_of(found, &answer.key, &answer.value),
             value: Scalar::of(&answer.value),
             text: text_of(found.map(|found| found.field), &answer.value),
             source: answer.source.map(|source| source.code().to_owned()),
@@ -361,7 +370,7 @@ pub(crate) fn event(kind: DocumentKind, event: &FieldEvent) -> Option<Event> {
     let say = |value: &Value| text_of(Some(found.field), value);
     Some(Event {
         key: event.key.clone(),
-        label: label(Some(found), &event.key),
+        label: label_of(Some(found), &event.key, &event.new),
         new: say(&event.new),
         old: event.old.iter().map(|(_, value)| say(value)).collect(),
         device: event.by.device.to_string(),
@@ -372,4 +381,18 @@ pub(crate) fn event(kind: DocumentKind, event: &FieldEvent) -> Option<Event> {
         settles: event.settles,
         outside_window: event.outside_window,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_question_of_several_answers_has_none_is_said_of_the_question() {
+        let key = "answer/policy/exclusion_self/car";
+        let found = || field_table::field(DocumentKind::Check, key);
+        assert_eq!(label_of(found(), key, &Value::Null).zh, "四类对象(自报)");
+        assert_eq!(label_of(found(), key, &Value::Bool(false)).zh, "四类对象(自报) · 小车");
+        assert_eq!(label_of(None, "nothing", &Value::Null).zh, "nothing");
+    }
 }

@@ -12,7 +12,7 @@ use ruhu_survey::form::{Finding, Item, Label, Page, QuestionType};
 use ruhu_survey::household::{Because, Input};
 use ruhu_survey::id::CheckId;
 use ruhu_survey::message::Lang;
-use ruhu_survey::rule::RuleAnswer;
+use ruhu_survey::rule::{Findings, RuleAnswer};
 
 use super::value::label;
 use crate::failure::Failure;
@@ -46,7 +46,7 @@ pub(super) fn ask_all(
         }
     }
     let form = client.check_form(check, short)?;
-    leads(&form, output);
+    leads(&client.findings(check)?, output);
     replaced(&form.view.not_applicable, output);
     let question = output.message("ruhu_check_submit", &[]);
     Confirm::new().with_prompt(question).interact().map_err(|_| Failure::BrokenOff)
@@ -57,7 +57,7 @@ fn next<'a>(form: &'a CheckForm, passed: &BTreeSet<String>) -> Option<(&'a Page,
     let items = form.view.pages.iter().flat_map(|page| page.items.iter().map(move |item| (page, item)));
     let mut open = items.filter(|(page, item)| {
         let here =
-            item.kind.is_asked() && !matches!(item.kind, QuestionType::Photo | QuestionType::Signature);
+            item.is_asked() && !matches!(item.text.kind, QuestionType::Photo | QuestionType::Signature);
         here && item.key.is_some() && !item.answered && !passed.contains(&place(page, item))
     });
     open.next()
@@ -80,23 +80,24 @@ fn title(form: &CheckForm, page: &Page, output: &Output) {
     let group = said(&page.title, output);
     let group = if group == section { String::new() } else { format!(" / {group}") };
     println!("\n[{number}/{of}] {no} {section}{group}{member}");
-    for item in page.items.iter().filter(|item| item.kind == QuestionType::Calculated) {
-        println!("  {}: {}", said(&item.label, output), amount(item, &item.value, output));
+    for item in page.items.iter().filter(|item| item.text.kind == QuestionType::Calculated) {
+        println!("  {}: {}", said(&item.text.label, output), amount(item, &item.value, output));
     }
 }
 
 /// A value in the unit that people use.
 fn amount(item: &Item, value: &Val, output: &Output) -> String {
     let text = |value: &Val| match value {
-        Val::Int(number) => format_number(*number, item.decimals),
+        Val::Int(number) => format_number(*number, item.text.decimals),
         Val::Text(code) => {
-            let choice = item.choices.iter().find(|choice| choice.code == *code);
+            let choice = item.choices().find(|choice| choice.code == *code);
             choice.map_or_else(|| code.clone(), |choice| said(&choice.label, output))
         }
         Val::Bool(yes) => yes_or_no(*yes, output.lang()).to_owned(),
         _ => "—".to_owned(),
     };
     match value {
+        Val::List(items) if items.is_empty() => output.message("app_none_of_these", &[]),
         Val::List(items) => items.iter().map(text).collect::<Vec<_>>().join("、"),
         value => text(value),
     }
@@ -120,9 +121,12 @@ fn ask(
     output: &Output,
 ) -> Result<bool, Failure> {
     let star = if item.required { "*" } else { "" };
-    let mut choices: Vec<String> = item.choices.iter().map(|choice| said(&choice.label, output)).collect();
-    if item.kind == QuestionType::Bool {
+    let mut choices: Vec<String> = item.choices().map(|choice| said(&choice.label, output)).collect();
+    if item.text.kind == QuestionType::Bool {
         choices = [true, false].map(|yes| yes_or_no(yes, output.lang()).to_owned()).to_vec();
+    }
+    if item.text.none_of_these {
+        choices.push(output.message("app_none_of_these", &[]));
     }
     let choices = if choices.is_empty() { String::new() } else { format!(" [{}]", choices.join(" / ")) };
     let last = item.last.as_ref().map(|last| {
@@ -131,14 +135,21 @@ fn ask(
             &[("value", &amount(item, &last.value, output)), ("on", &last.on.as_deref().unwrap_or("—"))],
         )
     });
-    let no = item.no.as_deref().unwrap_or_default();
-    let prompt = format!("{no}{star} {}{choices}{}", said(&item.label, output), last.unwrap_or_default());
+    let no = item.text.no.as_deref().unwrap_or_default();
+    let prompt =
+        format!("{no}{star} {}{choices}{}", said(&item.text.label, output), last.unwrap_or_default());
     loop {
         let line = read(&prompt)?;
         if line.is_empty() {
             return Ok(false);
         }
-        match answer(client, check, (page, item), form, &line) {
+        let none = item.text.none_of_these && line == output.message("app_none_of_these", &[]);
+        let asked = Asked { question: &item.question, member: page.member.as_deref(), element: None };
+        let answered = match none {
+            true => client.answer_none(check, &asked, &Because::default()),
+            false => answer(client, check, (page, item), form, &line),
+        };
+        match answered {
             Ok(()) => return Ok(true),
             Err(error) => println!("  {error}"),
         }
@@ -169,11 +180,10 @@ fn answer(
     let because = Because::default();
     // Not between spaces: English labels and names have them.
     let pieces = || line.split(['，', ',', '、']).map(str::trim).filter(|piece| !piece.is_empty());
-    if item.kind == QuestionType::Many {
+    if item.text.kind == QuestionType::Many {
         for piece in pieces() {
             let code = item
-                .choices
-                .iter()
+                .choices()
                 .find(|choice| choice.code == piece || choice.label.zh == piece || choice.label.en == piece);
             let code = code.map_or_else(|| piece.to_owned(), |choice| choice.code.clone());
             let asked = Asked { element: Some(&code), ..asked };
@@ -181,7 +191,7 @@ fn answer(
         }
         return Ok(());
     }
-    if item.several > 0 {
+    if item.text.several > 0 {
         for (slot, piece) in pieces().enumerate() {
             let slot = (slot + 1).to_string();
             let asked = Asked { element: Some(&slot), ..asked };
@@ -189,7 +199,7 @@ fn answer(
         }
         return Ok(());
     }
-    let text = if item.kind == QuestionType::Member { member_of(form, line) } else { line.to_owned() };
+    let text = if item.text.kind == QuestionType::Member { member_of(form, line) } else { line.to_owned() };
     client.answer_question(check, &asked, &Input::Text(text), &because)
 }
 
@@ -206,7 +216,7 @@ fn reasons(client: &mut Client, check: CheckId, form: &CheckForm, output: &Outpu
         let member = finding.member_name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
         let mut items = form.view.pages.iter().flat_map(|page| &page.items);
         let item = items.find(|item| item.question == finding.question);
-        let question = item.map(|item| said(&item.label, output)).unwrap_or_default();
+        let question = item.map(|item| said(&item.text.label, output)).unwrap_or_default();
         let what = format!("{member}{question}: {}", said(&finding.message, output));
         let Some(key) = &finding.key else { continue };
         let reason = read(&output.message("ruhu_check_reason", &[("finding", &what)]))?;
@@ -228,8 +238,8 @@ pub(super) fn replaced(keys: &[String], output: &Output) {
 }
 
 /// What the rules find. Each is a lead, never a decision.
-fn leads(form: &CheckForm, output: &Output) {
-    for found in form.findings.findings.iter().filter(|found| found.answer == RuleAnswer::Hit) {
+fn leads(found: &Findings, output: &Output) {
+    for found in found.findings.iter().filter(|found| found.answer == RuleAnswer::Hit) {
         output.say("ruhu_check_lead", &[("rule", &found.rule), ("title", &said(&found.title, output))]);
     }
 }

@@ -25,21 +25,32 @@ pub struct Evaluated {
 /// Evaluates an expression. The same scope gives the same answer; there are no errors, only what is unknown.
 #[must_use]
 pub fn evaluate(expression: &Expression, scope: &dyn Scope) -> Evaluated {
-    let mut run = Run { scope, left: STEPS_MAX, locals: Vec::new(), used: BTreeMap::new() };
-    let value = run.value(&expression.node);
-    // A partial answer would depend on where the steps ran out.
-    let value = if run.left == 0 { Val::Unknown } else { value };
-    Evaluated { value, used: run.used }
+    let mut run = Run { scope, left: STEPS_MAX, locals: Vec::new(), used: Some(BTreeMap::new()) };
+    let value = run.whole(expression);
+    Evaluated { value, used: run.used.unwrap_or_default() }
+}
+
+/// The value of an expression alone, for who does not ask what was looked at: most of the time of a screen that
+/// is drawn anew would go into remembering it.
+#[must_use]
+pub fn value_of(expression: &Expression, scope: &dyn Scope) -> Val {
+    Run { scope, left: STEPS_MAX, locals: Vec::new(), used: None }.whole(expression)
 }
 
 struct Run<'a> {
     scope: &'a dyn Scope,
     left: u32,
     locals: Vec<(&'a str, Val)>,
-    used: BTreeMap<String, Val>,
+    used: Option<BTreeMap<String, Val>>,
 }
 
 impl<'a> Run<'a> {
+    fn whole(&mut self, expression: &'a Expression) -> Val {
+        let value = self.value(&expression.node);
+        // A partial answer would depend on where the steps ran out.
+        if self.left == 0 { Val::Unknown } else { value }
+    }
+
     fn value(&mut self, node: &'a Node) -> Val {
         self.left = self.left.saturating_sub(1);
         if self.left == 0 {
@@ -93,7 +104,9 @@ impl<'a> Run<'a> {
 
     fn named(&mut self, name: &str) -> Val {
         let value = self.scope.value(name);
-        self.used.insert(name.to_owned(), value.clone());
+        if let Some(used) = &mut self.used {
+            used.insert(name.to_owned(), value.clone());
+        }
         value
     }
 
@@ -105,7 +118,9 @@ impl<'a> Run<'a> {
     fn field(&mut self, local: &str, name: &str) -> Val {
         let Val::Member(member) = self.local(local) else { return Val::Unknown };
         let value = self.scope.of_member(&member, name);
-        self.used.insert(format!("member/{member}/{name}"), value.clone());
+        if let Some(used) = &mut self.used {
+            used.insert(format!("member/{member}/{name}"), value.clone());
+        }
         value
     }
 

@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 
 pub use call::FUNCTIONS;
 pub(crate) use call::age_on;
-pub use eval::{Evaluated, Scope, evaluate};
+pub use eval::{Evaluated, Scope, evaluate, value_of};
 pub use kind::{Kind, Names};
 pub use value::{Truth, Val};
 

@@ -85,7 +85,9 @@ fn differences(
         ("type", one.kind != two.kind || before.each_member != after.each_member),
         (
             "choices",
-            choices(old.form(), one) != choices(new.form(), two) || one.choice_filter != two.choice_filter,
+            choices(old.form(), one) != choices(new.form(), two)
+                || one.choice_filter != two.choice_filter
+                || one.none_of_these != two.none_of_these,
         ),
         ("required", one.required != two.required),
         ("relevant", before.relevant != after.relevant),
@@ -106,6 +108,7 @@ fn rest(question: &Question) -> Question {
         list: None,
         only: Vec::new(),
         choice_filter: None,
+        none_of_these: false,
         required: super::Required::default(),
         relevant: None,
         validations: Vec::new(),

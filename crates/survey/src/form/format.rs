@@ -122,6 +122,10 @@ pub struct Question {
     /// Of the list, only these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
+    /// Of a question with any choices: whether none of them is an answer, kept as a no at each. For lists that
+    /// have no choice of their own for it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub none_of_these: bool,
     /// Which choices are offered: an expression over `choice.code` and the choices' own tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice_filter: Option<String>,

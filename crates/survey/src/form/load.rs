@@ -1,11 +1,13 @@
 //! Reads a form and finds out whether it holds together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::format::{Form, Group, Label, Question, QuestionType, Required, Section, Severity, Validation};
 use super::names::{FormNames, OfChoice, choice_codes, is_reserved};
 use super::problem::{Fault, InvalidForm, Reason};
-use super::{choices, field_of};
+use super::text::QuestionText;
+use super::{bound_field, choices, field_of, is_of_register};
 use crate::code_list::code_list;
 use crate::expression::{Expression, Kind, Names};
 use crate::field_table::{Field, Type, Unit};
@@ -24,6 +26,8 @@ pub struct LoadedForm {
     by_key: BTreeMap<String, usize>,
     /// Places in an order in which each comes after all that its relevance depends on.
     order: Vec<usize>,
+    /// Whether what is asked depends on a formula of the rules.
+    asks_by_formula: bool,
     validations: Vec<Compiled>,
 }
 
@@ -40,6 +44,12 @@ pub struct Place {
     pub each_member: bool,
     /// In the short form it is asked where one of these is ticked as changed: its own and its section's.
     pub changed: Vec<String>,
+    /// The field that holds its answer: looked up once, as a screen asks for it at every answer.
+    pub(super) bound: Option<&'static Field>,
+    /// Whether that field is the household's register's, not the check's.
+    pub(super) of_register: bool,
+    /// What is always so of the question, for those who show it.
+    pub(super) text: Arc<QuestionText>,
     /// All of these must hold for it to be asked.
     pub(super) relevant: Vec<Expression>,
     /// When an answer must be there; `None` for never.
@@ -59,6 +69,13 @@ pub(super) struct Compiled {
     pub(super) must: Expression,
     pub(super) severity: Severity,
     pub(super) message: Label,
+}
+
+impl Place {
+    /// The field that holds the answer, with its path.
+    pub(super) fn field_and_path(&self) -> Option<(&'static Field, &str)> {
+        Some((self.bound?, self.question.field.as_deref()?))
+    }
 }
 
 impl LoadedForm {
@@ -93,6 +110,10 @@ impl LoadedForm {
 
     pub(super) fn order(&self) -> &[usize] {
         &self.order
+    }
+
+    pub(super) const fn asks_by_formula(&self) -> bool {
+        self.asks_by_formula
     }
 
     pub(super) fn validations(&self) -> &[Compiled] {
@@ -135,7 +156,8 @@ pub fn load(file: &str, form: Form) -> Result<LoadedForm, InvalidForm> {
     let order = loader.order(&places, &by_key);
     let faults = loader.faults;
     if faults.is_empty() {
-        Ok(LoadedForm { names, places, by_key, order, validations, form })
+        let asks_by_formula = asks_by_formula(&places, &order);
+        Ok(LoadedForm { names, places, by_key, order, asks_by_formula, validations, form })
     } else {
         Err(InvalidForm { file: file.to_owned(), faults })
     }
@@ -258,9 +280,13 @@ impl Loader<'_> {
         let of_choice = OfChoice { within: within(), tags };
         let filter = question.choice_filter.as_ref();
         let filter = filter.and_then(|text| self.condition(key, "choice_filter", text, &of_choice));
+        let bound = bound_field(question);
         Place {
             section: section_number,
             group: group_number,
+            text: Arc::new(QuestionText::of(self.form, question)),
+            of_register: question.field.as_deref().is_some_and(is_of_register),
+            bound,
             question: question.clone(),
             each_member: section.each_member,
             changed: section.changed.iter().chain(&question.changed).cloned().collect(),
@@ -333,6 +359,9 @@ impl Loader<'_> {
             return self.fault(key, Reason::NoChoices);
         }
         let all = choice_codes(self.form, &Question { only: Vec::new(), ..question.clone() });
+        if question.none_of_these && question.kind != QuestionType::Many {
+            self.fault(key, Reason::NoneOfThese);
+        }
         let unknown = question.only.iter().find(|code| !all.contains(code)).cloned();
         if let Some(code) = unknown {
             self.fault(key, Reason::UnknownCode(code));
@@ -404,6 +433,24 @@ impl Loader<'_> {
         }
         walk.order
     }
+}
+
+/// Whether a condition speaks of a formula, or of a question that is worked out from one.
+fn asks_by_formula(places: &[Place], order: &[usize]) -> bool {
+    let mut from_formula: BTreeSet<&str> = BTreeSet::new();
+    let speaks = |expressions: &mut dyn Iterator<Item = &Expression>, known: &BTreeSet<&str>| {
+        let mut names = expressions.flat_map(Expression::names);
+        names.any(|name| name.starts_with("formula.") || known.contains(name.as_str()))
+    };
+    for place in order.iter().filter_map(|at| places.get(*at)) {
+        if speaks(&mut place.relevant.iter(), &from_formula) {
+            return true;
+        }
+        if speaks(&mut place.value.iter(), &from_formula) {
+            from_formula.insert(&place.question.key);
+        }
+    }
+    false
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -13,9 +13,10 @@ mod load;
 mod names;
 mod problem;
 mod sight;
+mod text;
 mod view;
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 pub use change::{Changes, Misfit, QuestionChange, changes, misfits};
 pub use facts::{Facts, clear_values};
@@ -27,18 +28,45 @@ pub use load::{LoadedForm, Place, QUESTIONS_MAX, is_version, load, load_text};
 pub use names::{FORMULAS, is_reserved};
 pub use problem::{Fault, InvalidForm, Reason};
 pub use sight::Sight;
-pub use view::{Finding, Item, Last, Offered, Page, Progress, View, look};
+pub use text::{Offered, QuestionText, question_texts};
+pub use view::{Finding, Item, Last, Page, Progress, View, look};
 
 use crate::change::DocumentKind;
 use crate::code_list::code_list;
 use crate::field_table::{Field, field_by_path};
 
-/// The forms that come with the program, newest version of each first.
-static FORMS: LazyLock<Vec<LoadedForm>> =
-    LazyLock::new(|| FILES.iter().filter_map(|(file, text)| load_text(file, text).ok()).collect());
+/// A form that comes with the program. Each is read when it is asked for: an earlier version seldom is.
+struct Shipped {
+    /// Id and version.
+    name: &'static str,
+    file: &'static str,
+    text: &'static str,
+    loaded: OnceLock<Option<LoadedForm>>,
+}
 
-const FILES: &[(&str, &str)] =
-    &[("schemas/forms/ruhu-first.json", include_str!("../../../../schemas/forms/ruhu-first.json"))];
+impl Shipped {
+    const fn new(name: &'static str, file: &'static str, text: &'static str) -> Self {
+        Self { name, file, text, loaded: OnceLock::new() }
+    }
+
+    fn loaded(&self) -> Option<&LoadedForm> {
+        self.loaded.get_or_init(|| load_text(self.file, self.text).ok()).as_ref()
+    }
+}
+
+/// The newest version of each form first. A version that checks were submitted under stays for ever.
+static FORMS: [Shipped; 2] = [
+    Shipped::new(
+        "ruhu-first/1.1.0",
+        "schemas/forms/ruhu-first.json",
+        include_str!("../../../../schemas/forms/ruhu-first.json"),
+    ),
+    Shipped::new(
+        "ruhu-first/1.0.0",
+        "schemas/forms/ruhu-first-1.0.0.json",
+        include_str!("../../../../schemas/forms/ruhu-first-1.0.0.json"),
+    ),
+];
 
 /// The first form: the household check (入户排查表).
 pub const FIRST: &str = "ruhu-first";
@@ -46,13 +74,14 @@ pub const FIRST: &str = "ruhu-first";
 /// The form that new checks are filled in by, or nothing when there is none of this id.
 #[must_use]
 pub fn newest(id: &str) -> Option<&'static LoadedForm> {
-    FORMS.iter().find(|loaded| loaded.form().form == id)
+    let of_id = |form: &&Shipped| form.name.split_once('/').is_some_and(|(found, _)| found == id);
+    FORMS.iter().find(of_id)?.loaded()
 }
 
 /// The form that a check has pinned, `ruhu-first/1.0.0`.
 #[must_use]
 pub fn pinned(name: &str) -> Option<&'static LoadedForm> {
-    FORMS.iter().find(|loaded| loaded.name() == name)
+    FORMS.iter().find(|form| form.name == name)?.loaded()
 }
 
 /// The field that holds a question's answer, of the check or of the household.
@@ -63,6 +92,11 @@ pub fn bound_field(question: &Question) -> Option<&'static Field> {
 
 fn field_of(path: &str) -> Option<&'static Field> {
     field_by_path(DocumentKind::Check, path).or_else(|| field_by_path(DocumentKind::Household, path))
+}
+
+/// Whether a field is kept in the household's register rather than in the check.
+fn is_of_register(path: &str) -> bool {
+    field_by_path(DocumentKind::Check, path).is_none()
 }
 
 /// The day, `YYYY-MM-DD`, of a moment in milliseconds since 1970, in China, which has one time zone.
@@ -76,9 +110,10 @@ pub fn day_in_china(ms: i64) -> String {
 /// `member/<member>/phone` in the register.
 #[must_use]
 pub fn key_of(path: &str, member: Option<&str>) -> String {
+    // Joined rather than formatted: a screen asks for thousands of keys.
     match (path.strip_prefix("member/"), member) {
-        (Some(rest), Some(member)) => format!("member/{member}/{rest}"),
-        (None, Some(member)) => format!("{path}/{member}"),
+        (Some(rest), Some(member)) => ["member", member, rest].join("/"),
+        (None, Some(member)) => [path, member].join("/"),
         _ => path.to_owned(),
     }
 }

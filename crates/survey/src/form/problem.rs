@@ -69,6 +69,9 @@ pub enum Reason {
     /// A calculated question without a value, or a value of one that is asked.
     #[error("a calculated question has a value, and no other has")]
     Value,
+    /// "None of these" where there is nothing to choose any of.
+    #[error("none of these is an answer only where any choices can be chosen")]
+    NoneOfThese,
     /// A validation about no question.
     #[error("the validation names no question of this form")]
     NoPlace,

@@ -1,14 +1,15 @@
 //! A form and the facts seen together: the value of every name, and what is asked.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::facts::Facts;
+use super::key_of;
 use super::load::{LoadedForm, Place};
 use super::names::OF_MEMBERS;
-use super::{bound_field, key_of};
 use crate::change::DocumentKind;
-use crate::expression::{Evaluated, Expression, Scope, Truth, Val, age_on, evaluate};
-use crate::field_table::{Field, field_by_path};
+use crate::expression::{Expression, Scope, Truth, Val, age_on, evaluate, value_of};
+use crate::field_table::field_by_path;
 
 /// A form and the facts seen together.
 #[derive(Debug)]
@@ -19,7 +20,11 @@ pub struct Sight<'a> {
     members: Vec<String>,
     /// The members of until today: with those who leave by this visit.
     pub(super) listed: Vec<String>,
-    asked: BTreeMap<(usize, Option<String>), Asked>,
+    /// The day that ages are of.
+    age_day: Val,
+    formulas: Cow<'a, BTreeMap<String, Val>>,
+    /// By place, and in a section of members by the number of the member among [`Self::listed`].
+    asked: Vec<Vec<Asked>>,
 }
 
 /// Whether a question is asked.
@@ -37,15 +42,33 @@ impl<'a> Sight<'a> {
     #[must_use]
     pub fn new(form: &'a LoadedForm, facts: &'a Facts) -> Self {
         let (members, listed) = (facts.members(), facts.listed());
-        let mut sight = Self { form, facts, members, listed, asked: BTreeMap::new() };
-        for at in form.order() {
-            let Some(place) = form.places().get(*at) else { continue };
-            for member in sight.members_of(place) {
-                let asked = sight.work_out(place, member.as_deref());
-                sight.asked.insert((*at, member), asked);
+        let formulas = Cow::Borrowed(&facts.formulas);
+        let age_day = facts.age_day();
+        let mut sight = Self { form, facts, members, listed, age_day, formulas, asked: Vec::new() };
+        sight.work_out_all();
+        sight
+    }
+
+    /// Takes over what the formulas come to. They are worked out from a sight that does not know them yet.
+    pub fn learn(&mut self, formulas: BTreeMap<String, Val>) {
+        self.formulas = Cow::Owned(formulas);
+        if self.form.asks_by_formula() {
+            self.work_out_all();
+        }
+    }
+
+    fn work_out_all(&mut self) {
+        let slots = |place: &Place| if place.each_member { self.listed.len() } else { 1 };
+        self.asked = self.form.places().iter().map(|place| vec![Asked::No; slots(place)]).collect();
+        for at in self.form.order() {
+            let Some(place) = self.form.places().get(*at) else { continue };
+            for (slot, member) in self.members_of(place).iter().enumerate() {
+                let asked = self.work_out(place, member.as_deref());
+                if let Some(known) = self.asked.get_mut(*at).and_then(|slots| slots.get_mut(slot)) {
+                    *known = asked;
+                }
             }
         }
-        sight
     }
 
     /// The value of a name, outside any section of members.
@@ -71,11 +94,17 @@ impl<'a> Sight<'a> {
     }
 
     pub(super) fn asked(&self, at: usize, member: Option<&str>) -> Asked {
-        self.asked.get(&(at, member.map(str::to_owned))).copied().unwrap_or(Asked::No)
+        let slot = match member {
+            None => Some(0),
+            Some(member) => self.listed.iter().position(|one| one == member),
+        };
+        let found = slot.and_then(|slot| self.asked.get(at)?.get(slot));
+        found.copied().unwrap_or(Asked::No)
     }
 
-    pub(super) fn evaluate(&self, expression: &Expression, member: Option<&str>) -> Evaluated {
-        evaluate(expression, &self.seen(member))
+    /// What an expression comes to at a place of this member, or of the household.
+    pub(super) fn come_to(&self, expression: &Expression, member: Option<&str>) -> Val {
+        value_of(expression, &self.seen(member))
     }
 
     fn work_out(&self, place: &Place, member: Option<&str>) -> Asked {
@@ -85,18 +114,20 @@ impl<'a> Sight<'a> {
         }
         let mut asked = Asked::Yes;
         for condition in &place.relevant {
-            let found = self.evaluate(condition, member);
-            match found.value.truth() {
+            match self.come_to(condition, member).truth() {
                 Truth::False => return Asked::No,
                 Truth::True => {}
-                Truth::Unknown if found.used.iter().any(|(name, value)| self.waits(name, value, member)) => {
-                    asked = Asked::Later;
-                }
+                Truth::Unknown if self.waits_for_any(condition, member) => asked = Asked::Later,
                 // Nobody will be asked what is missing: rather a question too many than one too few.
                 Truth::Unknown => {}
             }
         }
         asked
+    }
+
+    fn waits_for_any(&self, condition: &Expression, member: Option<&str>) -> bool {
+        let used = evaluate(condition, &self.seen(member)).used;
+        used.iter().any(|(name, value)| self.waits(name, value, member))
     }
 
     /// Whether a value is unknown because a question that is asked, or may be, has no answer yet.
@@ -126,23 +157,23 @@ impl<'a> Sight<'a> {
 
     /// Whether a question has an answer, be it that nobody knows.
     pub(super) fn is_answered(&self, place: &Place, member: Option<&str>) -> bool {
-        let Some((field, path)) = field_and_path(place) else { return false };
+        let Some((field, path)) = place.field_and_path() else { return false };
         let key = key_of(path, member);
-        let of_register = is_of_register(path);
-        self.facts.is_answered(field, &key) || (of_register && self.facts.value(field, true, &key).is_known())
+        let stands = || place.of_register && self.facts.value(field, true, &key).is_known();
+        self.facts.is_answered(field, &key) || stands()
     }
 
     pub(super) fn answer(&self, place: &Place, member: Option<&str>) -> Val {
         if let Some(value) = &place.value {
-            return self.evaluate(value, member).value;
+            return self.come_to(value, member);
         }
-        let Some((field, path)) = field_and_path(place) else { return Val::Unknown };
-        self.facts.value(field, is_of_register(path), &key_of(path, member))
+        let Some((field, path)) = place.field_and_path() else { return Val::Unknown };
+        self.facts.value(field, place.of_register, &key_of(path, member))
     }
 
     pub(super) fn last(&self, place: &Place, member: Option<&str>) -> Val {
-        let Some((field, path)) = field_and_path(place) else { return Val::Unknown };
-        self.facts.last_value(field, is_of_register(path), &key_of(path, member))
+        let Some((field, path)) = place.field_and_path() else { return Val::Unknown };
+        self.facts.last_value(field, place.of_register, &key_of(path, member))
     }
 
     /// The answer, or that the question does not apply.
@@ -151,9 +182,8 @@ impl<'a> Sight<'a> {
         let place = self.form.places().get(at)?;
         let member = if place.each_member { Some(member?) } else { None };
         // What stands in the register stands whether or not it is asked again.
-        let of_register = place.question.field.as_deref().is_some_and(is_of_register);
         Some(match self.asked(at, member) {
-            Asked::No if !of_register => Val::NotApplicable,
+            Asked::No if !place.of_register => Val::NotApplicable,
             _ => self.answer(place, member),
         })
     }
@@ -167,7 +197,7 @@ impl<'a> Sight<'a> {
     fn member_value(&self, member: &str, name: &str) -> Val {
         let facts = self.facts;
         match name {
-            "age" => age(&facts.birth_date(member), &facts.age_day()),
+            "age" => age(&facts.birth_date(member), &self.age_day),
             "sex" => facts.sex(member),
             "birth_date" => facts.birth_date(member),
             "is_head" => facts.is_head(member),
@@ -185,7 +215,7 @@ impl<'a> Sight<'a> {
             "members" => Val::List(self.members.iter().cloned().map(Val::Member).collect()),
             "population" => i64::try_from(self.members.len()).map_or(Val::Unknown, Val::Int),
             "today" => Val::text(&*self.facts.today),
-            "age_day" => self.facts.age_day(),
+            "age_day" => self.age_day.clone(),
             "check.type" => Val::text(&*self.facts.check_type),
             "check.short" => Val::Bool(self.facts.short),
             "check.has_prior" => Val::Bool(self.facts.last_on.is_some()),
@@ -194,7 +224,7 @@ impl<'a> Sight<'a> {
                     let field = field_by_path(DocumentKind::Household, path)?;
                     Some(self.facts.value(field, true, path))
                 });
-                let formula = || self.facts.formulas.get(name.strip_prefix("formula.")?).cloned();
+                let formula = || self.formulas.get(name.strip_prefix("formula.")?).cloned();
                 let earlier = || self.earlier(name.strip_prefix("last.")?, None);
                 kept.or_else(formula)
                     .or_else(earlier)
@@ -224,16 +254,6 @@ impl Scope for Seen<'_> {
     fn of_member(&self, member: &str, name: &str) -> Val {
         self.sight.member_value(member, name)
     }
-}
-
-/// The field that a question is bound to, with its path.
-pub(super) fn field_and_path(place: &Place) -> Option<(&'static Field, &str)> {
-    Some((bound_field(&place.question)?, place.question.field.as_deref()?))
-}
-
-/// Whether a field is kept in the household's register rather than in the check.
-pub(super) fn is_of_register(path: &str) -> bool {
-    field_by_path(DocumentKind::Check, path).is_none()
 }
 
 fn age(birth: &Val, day: &Val) -> Val {

@@ -1,14 +1,18 @@
 //! What to show now: the screens with their questions, what is missing, and what does not hold.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::facts::{Facts, elements};
-use super::format::{Choice, Label, QuestionType, Severity};
+use super::format::{Choice, Label, Severity};
 use super::load::{Compiled, LoadedForm, Place};
-use super::sight::{Asked, Sight, field_and_path, is_of_register};
+use super::sight::{Asked, Sight};
+use super::text::{Offered, QuestionText};
 use super::{choices, key_of};
-use crate::expression::{Scope, Truth, Val, evaluate};
-use crate::field_table::{AnswerState, Field, Source, Type, Unit};
+use crate::change::Value;
+use crate::expression::{Scope, Truth, Val, value_of};
+use crate::field_table::{AnswerState, Unit};
 
 /// The message of a question that has no answer.
 const MISSING: (&str, &str) = ("必答题未答", "this needs an answer");
@@ -63,38 +67,25 @@ pub struct Page {
     pub missing: usize,
 }
 
-/// A question on a screen.
+/// A question on a screen: what may change with every answer. What is always so of it is its [`QuestionText`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Item {
     /// Its name in the form.
     pub question: String,
-    /// Its number on paper.
-    pub no: Option<String>,
+    /// What is always so of it. As JSON it goes apart, once for each form ([`super::question_texts`]).
+    #[serde(skip)]
+    pub text: Arc<QuestionText>,
     /// The key that its answer is kept under; of several, the one they begin with. `None` where no field
     /// takes it.
     pub key: Option<String>,
     /// The key of the register that takes the answer over.
+    #[serde(skip)]
     pub register_key: Option<String>,
-    /// What kind of answer it takes.
-    #[serde(rename = "type")]
-    pub kind: QuestionType,
-    /// The question.
-    pub label: Label,
-    /// What helps to answer it.
-    pub hint: Option<Label>,
-    /// The choices offered now. Of [`QuestionType::Many`] each is a key of its own, `<key>/<code>`.
-    pub choices: Vec<Offered>,
-    /// Up to how many answers; each under a key of its own, `<key>/1` and on. 0 for one.
-    pub several: usize,
-    /// What its number counts.
-    pub unit: Option<Unit>,
-    /// Decimals that people write.
-    pub decimals: u32,
-    /// Whether the answer is private: kept sealed.
-    pub private: bool,
-    /// Part of the short form (★).
-    pub short: bool,
+    /// The codes of the choices offered now; `None` for all that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub offered: Option<Vec<String>>,
     /// Whether it needs an answer.
     pub required: bool,
     /// Whether it has one.
@@ -102,23 +93,37 @@ pub struct Item {
     /// The answer as it is kept; null where there is none.
     pub value: Val,
     /// Refused, unknown or not applicable, instead of a value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub state: Option<&'static str>,
     /// The reason that was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub reason: Option<String>,
     /// The last answer, to be offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub last: Option<Last>,
-    /// Where the answer comes from unless the surveyor says otherwise.
-    pub source: Source,
 }
 
-/// A choice that is offered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct Offered {
-    /// The value.
-    pub code: String,
-    /// What people read.
-    pub label: Label,
+impl Item {
+    /// The choices offered now.
+    pub fn choices(&self) -> impl Iterator<Item = &Offered> {
+        let now = |one: &&Offered| self.offered.as_ref().is_none_or(|offered| offered.contains(&one.code));
+        self.text.choices.iter().filter(now)
+    }
+
+    /// Whether a person answers it.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.text.kind.is_asked()
+    }
+
+    /// Whether it asks for an amount of money.
+    #[must_use]
+    pub fn is_money(&self) -> bool {
+        matches!(self.text.unit, Some(Unit::Fen | Unit::FenPerYear))
+    }
 }
 
 /// The answer of the last check.
@@ -181,12 +186,24 @@ impl Finding {
 /// Works out what to show: which questions apply, what is missing, what does not hold.
 #[must_use]
 pub fn look(form: &LoadedForm, facts: &Facts) -> View {
-    let sight = Sight::new(form, facts);
-    let pages = pages(&sight);
-    let mut findings = missing(&sight);
-    findings.extend(form.validations().iter().flat_map(|validation| broken(&sight, validation)));
+    Sight::new(form, facts).view()
+}
+
+impl Sight<'_> {
+    /// What to show.
+    #[must_use]
+    pub fn view(&self) -> View {
+        view(self)
+    }
+}
+
+fn view(sight: &Sight<'_>) -> View {
+    let (form, facts) = (sight.form, sight.facts);
+    let pages = pages(sight);
+    let mut findings = missing(sight);
+    findings.extend(form.validations().iter().flat_map(|validation| broken(sight, validation)));
     let progress = Progress {
-        asked: pages.iter().map(|page| page.items.iter().filter(|item| item.kind.is_asked()).count()).sum(),
+        asked: pages.iter().map(|page| page.items.iter().filter(|item| item.is_asked()).count()).sum(),
         answered: pages.iter().map(|page| page.answered).sum(),
         missing: pages.iter().map(|page| page.missing).sum(),
         pages: pages.len(),
@@ -199,7 +216,7 @@ pub fn look(form: &LoadedForm, facts: &Facts) -> View {
         progress,
         ready: !findings.iter().any(Finding::is_open),
         findings,
-        not_applicable: not_applicable(&sight),
+        not_applicable: not_applicable(sight),
         pages,
     }
 }
@@ -265,56 +282,30 @@ fn is_shown(sight: &Sight<'_>, at: usize, place: &Place, member: Option<&str>) -
 
 fn item(sight: &Sight<'_>, place: &Place, member: Option<&str>) -> Item {
     let question = &place.question;
-    let bound = field_and_path(place);
-    let key = bound.map(|(_, path)| key_of(path, member));
-    let field = bound.map(|(field, _)| field);
-    let unit = question.unit.or_else(|| field.and_then(|field| field.unit));
+    let key = place.field_and_path().map(|(_, path)| key_of(path, member));
     let value = sight.answer(place, member);
     let answered = question.kind.is_asked() && sight.is_answered(place, member);
     Item {
         question: question.key.clone(),
-        no: question.no.clone(),
+        text: Arc::clone(&place.text),
         register_key: question.register.as_deref().map(|path| key_of(path, member)),
-        kind: question.kind,
-        label: question.label.clone(),
-        hint: question.hint.clone(),
-        choices: offered(sight, place, member),
-        several: several(field),
-        unit,
-        decimals: unit.map_or(question.decimals.unwrap_or(0), Unit::decimals),
-        private: field.is_some_and(Field::is_sealed),
-        short: question.short,
+        offered: offered(sight, place, member),
         required: question.kind.is_asked() && is_required(sight, place, member),
         answered,
         state: key.as_deref().and_then(|key| sight.facts.state(key)).map(AnswerState::text),
         reason: key.as_deref().and_then(|key| reason(sight, key)),
         last: last(sight, place, member),
-        source: question.source.unwrap_or_default(),
         value,
         key,
     }
 }
 
-fn several(field: Option<&Field>) -> usize {
-    match field.map(|field| &field.kind) {
-        Some(Type::Slots { max } | Type::Hashes { max }) => *max,
-        _ => 0,
-    }
-}
-
-fn offered(sight: &Sight<'_>, place: &Place, member: Option<&str>) -> Vec<Offered> {
-    if !matches!(place.question.kind, QuestionType::One | QuestionType::Many) {
-        return Vec::new();
-    }
+fn offered(sight: &Sight<'_>, place: &Place, member: Option<&str>) -> Option<Vec<String>> {
+    let filter = place.filter.as_ref()?;
     let all = choices(sight.form.form(), &place.question).into_iter();
-    let passes = |choice: &Choice| match &place.filter {
-        None => true,
-        Some(filter) => {
-            let scope = ChoiceScope { sight, member, choice };
-            evaluate(filter, &scope).value.truth() != Truth::False
-        }
-    };
-    all.filter(passes).map(|choice| Offered { code: choice.code, label: choice.label }).collect()
+    let passes =
+        |choice: &Choice| value_of(filter, &ChoiceScope { sight, member, choice }).truth() != Truth::False;
+    Some(all.filter(passes).map(|choice| choice.code).collect())
 }
 
 /// What a choice filter sees.
@@ -340,13 +331,12 @@ impl Scope for ChoiceScope<'_> {
 
 fn is_required(sight: &Sight<'_>, place: &Place, member: Option<&str>) -> bool {
     let required = place.required.as_ref();
-    required.is_some_and(|required| sight.evaluate(required, member).value.truth() == Truth::True)
+    required.is_some_and(|required| sight.come_to(required, member).truth() == Truth::True)
 }
 
 fn last(sight: &Sight<'_>, place: &Place, member: Option<&str>) -> Option<Last> {
     let value = Some(sight.last(place, member)).filter(|value| place.question.prefill && value.is_known())?;
-    let of_register = place.question.field.as_deref().is_some_and(is_of_register);
-    let on = if of_register { None } else { sight.facts.last_on.clone() };
+    let on = if place.of_register { None } else { sight.facts.last_on.clone() };
     Some(Last { value, on })
 }
 
@@ -398,11 +388,7 @@ fn finding(
     message: &Label,
 ) -> Finding {
     let key = place.question.field.as_deref().map(|path| key_of(path, member));
-    // The reason for a set stands at one of its elements.
-    let kept_at = key.clone().map(|key| match field_and_path(place) {
-        Some((field, _)) => elements(field, &key).into_iter().next().map_or(key, |(first, _)| first),
-        None => key,
-    });
+    let kept_at = key.as_deref().map(|key| reason_key(sight, place, key));
     Finding {
         id: id.to_owned(),
         severity,
@@ -415,11 +401,22 @@ fn finding(
     }
 }
 
+/// The key beside which a reason is kept: of a set one of its elements, and one that has an answer where any has,
+/// so that a reason for what was answered stands at no empty place.
+fn reason_key(sight: &Sight<'_>, place: &Place, key: &str) -> String {
+    let all = place.bound.map(|field| elements(field, key)).unwrap_or_default();
+    let answered = |(key, _): &&(String, String)| {
+        sight.facts.answers.get(key).is_some_and(|value| *value != Value::Null)
+    };
+    let at = all.iter().find(answered).or_else(|| all.first());
+    at.map_or_else(|| key.to_owned(), |(key, _)| key.clone())
+}
+
 /// Where a validation does not hold.
 fn broken(sight: &Sight<'_>, validation: &Compiled) -> Vec<Finding> {
     let Some(place) = sight.form.places().get(validation.at) else { return Vec::new() };
     let asked = |member: Option<&str>| sight.asked(validation.at, member) == Asked::Yes;
-    let fails = |member: Option<&str>| sight.evaluate(&validation.must, member).value.truth() == Truth::False;
+    let fails = |member: Option<&str>| sight.come_to(&validation.must, member).truth() == Truth::False;
     let found = |member: Option<&str>| {
         finding(sight, &validation.id, validation.severity, place, member, &validation.message)
     };
@@ -437,7 +434,7 @@ fn broken(sight: &Sight<'_>, validation: &Compiled) -> Vec<Finding> {
 fn not_applicable(sight: &Sight<'_>) -> Vec<String> {
     let mut keys = Vec::new();
     for (at, place) in sight.form.places().iter().enumerate() {
-        let bound = field_and_path(place).filter(|(_, path)| !is_of_register(path));
+        let bound = place.field_and_path().filter(|_| !place.of_register);
         let Some((field, path)) = bound else { continue };
         for member in sight.members_of(place) {
             if sight.asked(at, member.as_deref()) != Asked::No {

@@ -8,9 +8,9 @@ use super::format::Rule;
 use super::load::{LoadedRules, rule_name};
 use super::{pinned_rules, rules_for};
 use crate::change::{DocumentKind, Value};
-use crate::expression::{Expression, Scope, Truth, Val, evaluate};
+use crate::expression::{Expression, Scope, Truth, Val, evaluate, value_of};
 use crate::field_table::{Field, field_by_path};
-use crate::form::{Facts, Label, LoadedForm, Sight, bound_field, pinned};
+use crate::form::{Facts, Label, LoadedForm, Sight, View, bound_field, pinned};
 
 /// What a set of rules found in one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,10 +106,22 @@ impl From<RuleAnswer> for Val {
 /// What the formulas come to, by name.
 #[must_use]
 pub fn formulas(rules: &LoadedRules, form: &LoadedForm, facts: &Facts) -> BTreeMap<String, Val> {
-    let sight = Sight::new(form, facts);
-    let mut scope = RuleScope::new(rules, &sight, facts);
+    formulas_in(rules, &Sight::new(form, facts), facts)
+}
+
+fn formulas_in(rules: &LoadedRules, sight: &Sight<'_>, facts: &Facts) -> BTreeMap<String, Val> {
+    let mut scope = RuleScope::new(rules, sight, facts);
     scope.work_out();
     scope.formulas
+}
+
+/// What a form shows with what the formulas of these rules come to, which it may speak of.
+#[must_use]
+pub fn look_by(rules: &LoadedRules, form: &LoadedForm, facts: &Facts) -> (View, BTreeMap<String, Val>) {
+    let mut sight = Sight::new(form, facts);
+    let formulas = formulas_in(rules, &sight, facts);
+    sight.learn(formulas.clone());
+    (sight.view(), formulas)
 }
 
 /// Applies every rule to one check. A pure function: device and server call it with the same facts.
@@ -183,7 +195,7 @@ impl<'a> RuleScope<'a> {
 
     fn work_out(&mut self) {
         for (formula, value) in &self.set.formulas {
-            let value = evaluate(value, self).value;
+            let value = value_of(value, self);
             self.formulas.insert(formula.name.clone(), value);
         }
     }

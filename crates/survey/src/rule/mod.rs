@@ -13,7 +13,7 @@ mod words;
 use std::cmp::Reverse;
 use std::sync::LazyLock;
 
-pub use find::{Findings, RuleAnswer, RuleFinding, find, find_pinned, formulas, rules_of};
+pub use find::{Findings, RuleAnswer, RuleFinding, find, find_pinned, formulas, look_by, rules_of};
 pub use format::{Formula, Limit, Rule, Ruleset};
 pub use load::{InvalidRules, LoadedRules, RulesReason, load_rules};
 pub use words::{Spoken, in_words};

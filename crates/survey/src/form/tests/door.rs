@@ -228,7 +228,7 @@ fn broken_by(changes: &[(&str, &str)]) -> Facts {
         } else if let Some(member) = key.strip_suffix("/birth") {
             facts.register.remove(&format!("{member}/cert_no"));
             facts.register.insert(format!("{member}/birth_date"), text(said));
-        } else if crate::form::sight::is_of_register(
+        } else if crate::form::is_of_register(
             crate::field_table::field(crate::change::DocumentKind::Check, &key)
                 .map_or(&key, |found| &found.field.path),
         ) {
@@ -321,10 +321,16 @@ fn a_finding_names_the_member_and_is_settled_by_a_reason_beside_the_answer() {
 }
 
 #[test]
-fn the_reason_for_a_set_stands_at_its_first_element() {
+fn the_reason_for_a_set_stands_at_its_first_answer_or_at_its_first_element_while_it_has_none() {
+    let key = |facts: &Facts, id: &str| {
+        let mut findings = view(facts).findings.into_iter();
+        findings.find(|finding| finding.id == id && finding.question == "shock_kind").unwrap().key
+    };
+    let open = broken_by(&[]);
+    assert_eq!(key(&open, "required").as_deref(), Some("answer/shock/kind/serious_illness"));
     let facts = broken_by(&[("answer/shock/kind/none", "true"), ("answer/shock/kind/fire", "true")]);
-    let finding = view(&facts).findings.into_iter().find(|finding| finding.id == "V-SHK-1").unwrap();
-    assert_eq!(finding.key.as_deref(), Some("answer/shock/kind/serious_illness"));
+    assert_eq!(key(&facts, "V-SHK-1").as_deref(), Some("answer/shock/kind/fire"));
+    // Where it stood before, it settles the finding as well.
     let mut settled = facts;
     settled.reasons.insert("answer/shock/kind/serious_illness".to_owned(), "一起登记".to_owned());
     assert!(view(&settled).findings.iter().any(|finding| finding.id == "V-SHK-1" && !finding.is_open()));

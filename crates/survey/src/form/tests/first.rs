@@ -17,7 +17,7 @@ const STARRED: &str = "A1 A3 A5 B5 B7 B8 B9 B11 B12 B15 B18 C1 C3 D3 E1 E2 E3 F1
 fn it_holds_together() {
     let loaded = load_text("ruhu-first.json", FILE);
     assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
-    assert_eq!(first().name(), "ruhu-first/1.0.0");
+    assert_eq!(first().name(), "ruhu-first/1.1.0");
 }
 
 #[test]
@@ -29,6 +29,37 @@ fn it_has_the_69_lines_and_the_34_starred_ones() {
     assert_eq!(lines(false).len(), 69);
     assert_eq!(lines(true), STARRED.split_whitespace().map(str::to_owned).collect());
     assert_eq!(lines(true).len(), 34);
+}
+
+#[test]
+fn where_nobody_was_met_only_the_result_why_and_the_visitors_need_an_answer() {
+    for result in ["unreachable", "refused", "gone"] {
+        let facts = answered(household(), &[("visit_result", text(result))]);
+        let needed = view(&facts).findings.into_iter().filter(|found| found.id == "required");
+        let line = |question: &str| first().place(question).and_then(|place| place.question.no.as_deref());
+        let needed: BTreeSet<&str> = needed.filter_map(|found| line(&found.question)).collect();
+        let expected = if result == "gone" { &["N3"][..] } else { &["A2", "N3"] };
+        assert_eq!(
+            needed,
+            expected.iter().copied().collect(),
+            "domain model, 4.1: only A1, A2, N3; {result}"
+        );
+    }
+}
+
+#[test]
+fn none_of_these_is_an_answer_where_the_form_says_so() {
+    let none = |codes: &[&str]| -> Vec<(String, Value)> {
+        let key = |code: &&str| (format!("answer/policy/exclusion_self/{code}"), Value::Bool(false));
+        codes.iter().map(key).collect()
+    };
+    let all = ["public_payroll", "business_owner", "commodity_housing", "car"];
+    let facts = with(completed(household()), &none(&all));
+    let view = view(&facts);
+    let items = view.pages.iter().flat_map(|page| &page.items);
+    let item = items.into_iter().find(|item| item.question == "exclusion_self").unwrap();
+    assert!(item.answered && item.text.none_of_these);
+    assert_eq!(item.value, crate::expression::Val::List(Vec::new()));
 }
 
 #[test]
@@ -147,7 +178,7 @@ fn skip_logic_of_the_household() {
 fn the_short_form_asks_the_starred_lines_and_what_was_ticked() {
     let facts = Facts { short: true, ..completed(known_household()) };
     let short = view(&facts);
-    assert!(short.pages.iter().flat_map(|page| &page.items).all(|item| item.short));
+    assert!(short.pages.iter().flat_map(|page| &page.items).all(|item| item.text.short));
     assert!(!asks(&facts, "structure"));
     let ticked = answered(facts.clone(), &[("answer/visit/anything_changed/housing", Value::Bool(true))]);
     assert!(asks(&ticked, "structure") && !asks(&ticked, "quality_basis"));
@@ -171,7 +202,7 @@ fn the_last_answer_is_offered_with_its_day_and_what_stands_in_the_register_witho
     );
     assert_eq!(item("basic_medical").register_key, Some(format!("member/{HEAD}/basic_medical")));
     assert!(item("wage_income").last.is_none(), "income is asked anew");
-    assert_eq!(item("wage_income").decimals, 2);
+    assert_eq!(item("wage_income").text.decimals, 2);
 }
 
 #[test]

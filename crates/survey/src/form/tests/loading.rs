@@ -96,6 +96,7 @@ fn lists_codes_and_fields() {
         unknown[0],
         Fault { at: "grade".to_owned(), reason: Reason::UnknownField("answer/housing/grad".to_owned()) }
     );
+    assert_eq!(fault(list, r#""list": "colour", "none_of_these": true"#).1, Reason::NoneOfThese);
     let area =
         faults(&format!(r#""field": "{field}""#), r#""field": "answer/housing/area", "list": "house_grade""#);
     assert_eq!(area[0].reason, Reason::UnfitField("answer/housing/area".to_owned()));

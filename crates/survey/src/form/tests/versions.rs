@@ -7,7 +7,7 @@ use crate::change::Value;
 /// The first form as its next version might be.
 fn next(edit: impl Fn(&mut Form)) -> LoadedForm {
     let mut form = first().form().clone();
-    form.version = "1.1.0".to_owned();
+    form.version = "1.2.0".to_owned();
     edit(&mut form);
     load("next.json", form).unwrap()
 }
@@ -98,7 +98,7 @@ fn an_answer_that_no_longer_fits_is_kept_and_named() {
     );
     // The draft itself is as it was, and goes on under the new version.
     let view = look(&next, &draft);
-    assert_eq!(view.form, "ruhu-first/1.1.0");
+    assert_eq!(view.form, "ruhu-first/1.2.0");
     assert!(
         view.pages
             .iter()
@@ -109,8 +109,20 @@ fn an_answer_that_no_longer_fits_is_kept_and_named() {
 
 #[test]
 fn a_check_finds_the_form_that_it_has_pinned() {
-    assert_eq!(pinned("ruhu-first/1.0.0").map(LoadedForm::name), Some("ruhu-first/1.0.0".to_owned()));
+    for form in &FORMS {
+        assert_eq!(pinned(form.name).map(LoadedForm::name).as_deref(), Some(form.name));
+    }
+    assert_eq!(newest(FIRST).map(LoadedForm::name).as_deref(), Some(FORMS[0].name));
     assert!(pinned("ruhu-first/9.9.9").is_none());
+}
+
+#[test]
+fn from_1_0_0_to_1_1_0_two_questions_can_be_answered_with_none_of_these() {
+    let found = changes(pinned("ruhu-first/1.0.0").unwrap(), pinned("ruhu-first/1.1.0").unwrap());
+    let what: Vec<(&str, &[&str])> =
+        found.changed.iter().map(|change| (change.question.as_str(), change.what.as_slice())).collect();
+    assert_eq!(what, [("welfare_post", ["choices"].as_slice()), ("exclusion_self", &["choices"])]);
+    assert!(found.added.is_empty() && found.removed.is_empty());
 }
 
 #[test]
