@@ -41,8 +41,8 @@ pub struct Carried {
     pub keys: u64,
     /// Things that could not be verified and were set aside.
     pub set_aside: u64,
-    /// Batches that came without what this device was taken to hold, and could not be put together: they are
-    /// not here.
+    /// Batches that came without what this device was taken to hold, such as their author's certificate, and could
+    /// not be put together or judged: they are not here.
     pub not_built: u64,
 }
 
@@ -60,6 +60,9 @@ impl Carried {
         self.not_built += other.not_built;
     }
 }
+
+/// The author's certificate has not come here yet.
+const UNKNOWN_AUTHOR: &str = "unknown_author";
 
 /// What a receipt that another device handed on is worth.
 #[derive(Debug, Clone, Copy)]
@@ -179,6 +182,11 @@ impl Receiver<'_> {
     ) -> Result<Option<BatchId>, Error> {
         let verified = match self.verify_carried(carried)? {
             Ok(verified) => verified,
+            // As when the part of a stick with the author's certificate is damaged: whoever brings that brings this.
+            Err(UNKNOWN_AUTHOR) => {
+                counts.not_built += 1;
+                return Ok(None);
+            }
             Err(code) => {
                 let id = Batch::from_bytes(&carried.batch).map(|batch| batch.id().to_string());
                 self.put_aside("batch", code, &id.unwrap_or_default(), &carried.batch)?;
@@ -243,6 +251,9 @@ impl Receiver<'_> {
             return Ok(Err("other_village"));
         }
         let known = certificate::of(self.tx, batch.header.device)?;
+        if known.is_empty() {
+            return Ok(Err(UNKNOWN_AUTHOR));
+        }
         // The newest that fits: what the server will judge by, as far as is known here.
         let Some(certificate) = known.into_iter().find(|held| batch.verify(held).is_ok()) else {
             return Ok(Err("author"));

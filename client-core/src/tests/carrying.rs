@@ -251,6 +251,25 @@ fn a_revoked_devices_batch_is_carried_and_not_shown() {
 }
 
 #[test]
+fn a_batch_without_its_authors_certificate_is_nobodys_fault_and_comes_with_it() {
+    let server = FakeServer::new();
+    let village = server.villages[0];
+    let [mut author, mut carrier] = [1, 2].map(|seed| Tablet::enrolled(&server, seed));
+    let household = found(&mut author, village);
+    remark(&mut author, household, "屋后有塌方");
+    let file = author.client.bundle_export(&[], &[village], None).unwrap();
+    let contents = ruhu_sync::bundle::read(&file, |_| Some([5; 32]));
+    let frames: Vec<_> = contents.parts.into_iter().flat_map(|part| part.frames).collect();
+    let is_certificate = |frame: &&PeerFrame| matches!(frame, PeerFrame::Certificate(_));
+    let damaged: Vec<_> = frames.iter().filter(|frame| !is_certificate(frame)).cloned().collect();
+    let carried = carrier.client.take_frames(&damaged, &mut PieceReader::default()).unwrap();
+    assert_eq!((carried.batches, carried.not_built, carried.set_aside), (0, 1, 0));
+    let report = import(&mut carrier, &file);
+    assert_eq!((report.carried.batches, report.carried.not_built), (1, 0));
+    assert_eq!(texts(&carrier, household, "remarks"), ["屋后有塌方"]);
+}
+
+#[test]
 fn a_bundle_with_somebody_elses_signature_is_set_aside() {
     let server = FakeServer::new();
     let village = server.villages[0];

@@ -29,9 +29,9 @@ macro_rules! declarations {
     }};
 }
 
-#[test]
-fn the_app_is_written_against_these_types() {
-    let types = declarations!(
+/// What a page shows of the device, the village and a household.
+fn types_of_the_device() -> String {
+    declarations!(
         Label,
         Scalar,
         Problem,
@@ -70,6 +70,12 @@ fn the_app_is_written_against_these_types() {
         Conflict,
         HouseholdPage,
         Event,
+    )
+}
+
+/// What a page asks and shows while a check is filled in, and the calls.
+fn types_of_a_visit() -> String {
+    declarations!(
         Val,
         Source,
         Unit,
@@ -96,10 +102,15 @@ fn the_app_is_written_against_these_types() {
         HouseholdQuery,
         MemberSaid,
         Call,
-    );
+    )
+}
+
+#[test]
+fn the_app_is_written_against_these_types() {
     let photos = declarations!(PhotoCall, WantedPicture, PhotoLine, PhotoProgress, PhotoResult);
     let head = "// Written from the Rust types of client-core/web; UPDATE_EXPECT=1 writes it anew.\n\n";
-    expect_file!["../../app/src/core/types.ts"].assert_eq(&format!("{head}{types}{photos}"));
+    let types = [head, &types_of_the_device(), &types_of_a_visit(), &photos].concat();
+    expect_file!["../../app/src/core/types.ts"].assert_eq(&types);
 }
 
 mod calls {
