@@ -418,7 +418,12 @@ impl<'a> Receiver<'a> {
             return Ok(());
         }
         if state == ChangeState::Accepted {
-            let applied = self.bench.apply(village, id, bytes, author, Rights::AsAccepted, openings)?;
+            let mut applied = self.bench.apply(village, id, bytes, author, Rights::AsAccepted, openings)?;
+            if matches!(&applied, Err(NotApplied { code }) if code == NEEDS) {
+                // It may stand on what another device handed over, and that on what came just before.
+                self.retry_needing()?;
+                applied = self.bench.apply(village, id, bytes, author, Rights::AsAccepted, openings)?;
+            }
             if let Err(NotApplied { code }) = applied {
                 // What a snapshot left out is fetched by the repair that follows.
                 if code != NEEDS || snapshot::left_out(self.tx, village)?.is_empty() {

@@ -270,6 +270,34 @@ fn a_batch_without_its_authors_certificate_is_nobodys_fault_and_comes_with_it() 
 }
 
 #[test]
+fn what_stands_on_a_handed_over_change_that_waits_is_taken_in_the_order_of_the_feed() {
+    let server = FakeServer::new();
+    let village = server.villages[0];
+    let [mut first, mut second, mut reader] = [1, 2, 3].map(|seed| Tablet::enrolled(&server, seed));
+    let household = found(&mut first, village);
+    first.sync(&server);
+    reader.sync(&server);
+    remark(&mut first, household, "甲");
+    first.sync(&server);
+    second.sync(&server);
+    remark(&mut second, household, "乙");
+    let codes = second.client.bundle_codes(village, None).unwrap();
+    let code = ruhu_sync::bundle::code::join(codes.iter().map(String::as_str)).unwrap();
+    assert_eq!(import(&mut reader, &code).carried.batches, 1);
+    assert_eq!(texts(&reader, household, "remarks"), Vec::<String>::new(), "it stands on what is not here");
+    second.sync(&server);
+    first.sync(&server);
+    remark(&mut first, household, "丙");
+    first.sync(&server);
+    // The reader has handed the waiting change in when it asks again for what it did not understand: it is given
+    // what is before it and what is behind it.
+    server.faults(&[Fault::SpoilsTheStream]);
+    let report = reader.sync(&server);
+    assert_eq!((report.set_aside, report.repairs.len()), (0, 0));
+    assert_eq!(texts(&reader, household, "remarks"), ["丙"]);
+}
+
+#[test]
 fn a_bundle_with_somebody_elses_signature_is_set_aside() {
     let server = FakeServer::new();
     let village = server.villages[0];

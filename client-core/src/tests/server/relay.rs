@@ -2,6 +2,12 @@
 
 use super::*;
 
+/// Whether the device says that it holds a batch.
+fn names(query: &VillageQuery, batch: &[u8]) -> bool {
+    let header = Batch::from_bytes(batch).unwrap().header;
+    query.vector.iter().any(|tip| tip.device == header.device && tip.next > header.number)
+}
+
 impl FakeServer {
     pub(super) fn relay(
         &self,
@@ -28,6 +34,8 @@ impl FakeServer {
             match item {
                 Item::Batch { device, .. }
                     if *device == hello.device && !state.forked.contains(device) && !state.tells_own => {}
+                Item::Batch { device, bytes, .. }
+                    if !state.forked.contains(device) && names(query, bytes) => {}
                 Item::Batch { bytes, receipt, .. } => {
                     let shelf = state
                         .shelves
