@@ -90,25 +90,15 @@ impl KeyFile {
         let salt = random(environment)?;
         let nonce = random(environment)?;
         let mut file = Self { cost, salt, database_salt, nonce, sealed: [0; SEALED_BYTES] };
-        let cipher = file.cipher(passphrase).ok_or(Error::Cost)?;
-        let payload = Payload { msg: key.as_slice(), aad: &file.associated() };
-        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::Cost)?;
-        file.sealed = sealed.try_into().map_err(|_| Error::Cost)?;
+        let under = stretched(passphrase, &salt, cost).ok_or(Error::Cost)?;
+        file.sealed = seal(key, &under, nonce, &file.associated()).ok_or(Error::Cost)?;
         Ok(file)
     }
 
     /// The key, when the passphrase is the one it was wrapped under.
     pub(crate) fn unwrap_key(&self, passphrase: &str) -> Result<DatabaseKey, Locked> {
-        let cipher = self.cipher(passphrase).ok_or(Locked::Damaged)?;
-        let payload = Payload { msg: self.sealed.as_slice(), aad: &self.associated() };
-        let opened = cipher.decrypt(&XNonce::from(self.nonce), payload);
-        let opened = Zeroizing::new(opened.map_err(|_| Locked::WrongPassphrase)?);
-        let mut key = Zeroizing::new([0; 32]);
-        if opened.len() != key.len() {
-            return Err(Locked::Damaged);
-        }
-        key.copy_from_slice(&opened);
-        Ok(key)
+        let under = stretched(passphrase, &self.salt, self.cost).ok_or(Locked::Damaged)?;
+        unseal(&self.sealed, &under, self.nonce, &self.associated()).ok_or(Locked::WrongPassphrase)
     }
 
     /// The file's bytes.
@@ -159,11 +149,38 @@ impl KeyFile {
         writer.raw(&self.salt).raw(&self.database_salt);
         writer.finish()
     }
+}
 
-    fn cipher(&self, passphrase: &str) -> Option<XChaCha20Poly1305> {
-        let key = stretched(passphrase, &self.salt, self.cost)?;
-        XChaCha20Poly1305::new_from_slice(key.as_slice()).ok()
+/// A key sealed under another with XChaCha20-Poly1305, bound to what stands beside it. `None` is never seen: it
+/// stands for a cipher that cannot be made.
+pub(crate) fn seal(
+    key: &DatabaseKey,
+    under: &[u8; 32],
+    nonce: [u8; 24],
+    associated: &[u8],
+) -> Option<[u8; SEALED_BYTES]> {
+    let cipher = XChaCha20Poly1305::new_from_slice(under).ok()?;
+    let sealed =
+        cipher.encrypt(&XNonce::from(nonce), Payload { msg: key.as_slice(), aad: associated }).ok()?;
+    sealed.try_into().ok()
+}
+
+/// The key again; `None` when it was sealed under another one, or beside something else.
+pub(crate) fn unseal(
+    sealed: &[u8; SEALED_BYTES],
+    under: &[u8; 32],
+    nonce: [u8; 24],
+    associated: &[u8],
+) -> Option<DatabaseKey> {
+    let cipher = XChaCha20Poly1305::new_from_slice(under).ok()?;
+    let payload = Payload { msg: sealed.as_slice(), aad: associated };
+    let opened = Zeroizing::new(cipher.decrypt(&XNonce::from(nonce), payload).ok()?);
+    let mut key = Zeroizing::new([0; 32]);
+    if opened.len() != key.len() {
+        return None;
     }
+    key.copy_from_slice(&opened);
+    Some(key)
 }
 
 /// A file's bytes with the SHA-256 that tells damage from a wrong key.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ruhu_ledger::certificate::CertificateKind;
 use ruhu_survey::id::{DeviceId, VillageId};
 use ruhu_survey::role::Role;
-use ruhu_sync::announce::Told;
+use ruhu_sync::announce::{Left, Told};
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
@@ -150,9 +150,8 @@ impl Client {
 
 /// What was announced, as far as what has been received since leaves of it.
 fn announced(told: &Told, chain: &Chain) -> AnnouncedUnsent {
-    let missing = told.announced.missing(chain.received_next);
-    let checks = if missing > 0 { told.announced.checks } else { 0 };
-    AnnouncedUnsent { at_ms: told.at_ms, missing, checks, drafts: told.announced.drafts }
+    let Left { missing, checks, drafts } = told.announced.left(chain.received_next);
+    AnnouncedUnsent { at_ms: told.at_ms, missing, checks, drafts }
 }
 
 fn chains(connection: &Connection, village: VillageId) -> Result<BTreeMap<DeviceId, Chain>, Error> {

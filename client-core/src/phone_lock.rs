@@ -8,14 +8,11 @@
 //! associated data), and the SHA-256 of all that. Those 32 bytes are uniform and made for this input alone, so
 //! nothing stretches them. A file without a byte says that the way is shut.
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use ruhu_survey::codec::{CodecError, Reader, Writer};
-use zeroize::Zeroizing;
 
 use crate::env::{Environment, random};
 use crate::error::Error;
-use crate::key_file::{DatabaseKey, SEALED_BYTES, checked, with_checksum};
+use crate::key_file::{DatabaseKey, SEALED_BYTES, checked, seal, unseal, with_checksum};
 
 const MAGIC: &[u8] = b"ruhu-phone";
 const VERSION: u8 = 1;
@@ -57,9 +54,7 @@ impl PhoneLockFile {
         }
         let nonce = random(environment)?;
         let mut file = Self { lock, database_salt, nonce, sealed: [0; SEALED_BYTES] };
-        let payload = Payload { msg: key.as_slice(), aad: &file.associated() };
-        let sealed = cipher(secret)?.encrypt(&XNonce::from(nonce), payload);
-        file.sealed = sealed.ok().and_then(|sealed| sealed.try_into().ok()).ok_or(Error::PhoneLock)?;
+        file.sealed = seal(key, secret, nonce, &file.associated()).ok_or(Error::PhoneLock)?;
         Ok(file)
     }
 
@@ -75,15 +70,7 @@ impl PhoneLockFile {
         if self.database_salt != database_salt {
             return Err(Error::PhoneLock);
         }
-        let payload = Payload { msg: self.sealed.as_slice(), aad: &self.associated() };
-        let opened = cipher(secret)?.decrypt(&XNonce::from(self.nonce), payload);
-        let opened = Zeroizing::new(opened.map_err(|_| Error::PhoneLock)?);
-        let mut key = Zeroizing::new([0; 32]);
-        if opened.len() != key.len() {
-            return Err(Error::PhoneLock);
-        }
-        key.copy_from_slice(&opened);
-        Ok(key)
+        unseal(&self.sealed, secret, self.nonce, &self.associated()).ok_or(Error::PhoneLock)
     }
 
     /// The file's bytes.
@@ -121,12 +108,10 @@ impl PhoneLockFile {
     }
 }
 
-fn cipher(secret: &[u8; 32]) -> Result<XChaCha20Poly1305, Error> {
-    XChaCha20Poly1305::new_from_slice(secret).map_err(|_| Error::PhoneLock)
-}
-
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
     use crate::env::by_hand::HandEnvironment;
 

@@ -108,21 +108,32 @@ fn devices_bring_back_what_a_restored_server_lost_and_what_nobody_brings_is_name
     assert!(world.operate(&["verify"]).contains("agree"), "{}", world.operate(&["verify"]));
 }
 
-#[test]
-fn devices_enrolled_before_and_after_a_restore_meet_and_the_feed_of_both_epochs_is_one() {
+/// A server with one village, its code, and a device of the time before the restore.
+fn with_a_device() -> (World, String, Device) {
     let mut world = World::new(4);
     world.start();
     let code = village_of(0, 4).code;
     let old = world.enrol("张秀英", "work_team", &code);
+    (world, code, old)
+}
+
+/// The server is lost, and comes back from a backup of this moment.
+fn come_back(world: &mut World) {
+    world.operate(&["backup", &world.path("backups").to_string_lossy(), "--with-key"]);
+    lose_and_restore(world);
+    world.start();
+}
+
+#[test]
+fn devices_enrolled_before_and_after_a_restore_meet_and_the_feed_of_both_epochs_is_one() {
+    let (mut world, code, old) = with_a_device();
     let behind = world.enrol("李国强", "work_team", &code);
     old.sync();
     behind.sync();
     let households = old.households();
     remark(&old, &households[0], "备份之前");
     old.sync();
-    world.operate(&["backup", &world.path("backups").to_string_lossy(), "--with-key"]);
-    lose_and_restore(&mut world);
-    world.start();
+    come_back(&mut world);
     let new = world.enrol("田小满", "work_team", &code);
     let first = new.sync();
     assert_eq!((&first["relayed"], &first["set_aside"]), (&2.into(), &0.into()), "{first}");
@@ -141,10 +152,7 @@ fn devices_enrolled_before_and_after_a_restore_meet_and_the_feed_of_both_epochs_
 
 #[test]
 fn a_device_enrolled_after_a_restore_begins_in_one_piece_and_knows_whose_it_is() {
-    let mut world = World::new(4);
-    world.start();
-    let code = village_of(0, 4).code;
-    let old = world.enrol("张秀英", "work_team", &code);
+    let (mut world, code, old) = with_a_device();
     old.sync();
     let household = old.households()[0].clone();
     // Entries enough that the server makes a snapshot of the village.
@@ -152,9 +160,7 @@ fn a_device_enrolled_after_a_restore_begins_in_one_piece_and_knows_whose_it_is()
         remark(&old, &household, &format!("第{number}次"));
         old.sync();
     }
-    world.operate(&["backup", &world.path("backups").to_string_lossy(), "--with-key"]);
-    lose_and_restore(&mut world);
-    world.start();
+    come_back(&mut world);
     let new = world.enrol("田小满", "work_team", &code);
     let first = new.sync();
     assert_eq!((&first["snapshots"], &first["set_aside"]), (&1.into(), &0.into()), "{first}");

@@ -74,6 +74,17 @@ pub struct Announcements {
     pub told: Vec<Told>,
 }
 
+/// What an announcement still says of unsent work, after what has been received since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Of the batches that the device had written by then, those that are not among the received ones.
+    pub missing: u64,
+    /// Checks that it had closed and not delivered by then; 0 once none of those batches is missing.
+    pub checks: u64,
+    /// Checks that it had begun and not closed by then. They stay on the device.
+    pub drafts: u64,
+}
+
 /// Why an announcement is believed to be the device's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
@@ -99,6 +110,13 @@ impl Announced {
     #[must_use]
     pub fn missing(&self, received_next: u64) -> u64 {
         self.next.saturating_sub(received_next.max(1))
+    }
+
+    /// What is left of it once the batches that end below `received_next` are received.
+    #[must_use]
+    pub fn left(&self, received_next: u64) -> Left {
+        let missing = self.missing(received_next);
+        Left { missing, checks: if missing > 0 { self.checks } else { 0 }, drafts: self.drafts }
     }
 
     fn write(&self, writer: &mut Writer) {

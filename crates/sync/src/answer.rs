@@ -98,12 +98,12 @@ pub fn start(cursor: Option<Cursor>, epoch: EpochId, end: u64) -> Start {
     }
 }
 
-/// Above which number of a village's keys to send, of keys that end at `end`: all of them to a device whose
-/// cursor is of another epoch, or that names more than there are.
+/// Above which number to send of what is numbered in a village beside the feed, its keys and its announcements, which
+/// end at `end`: all of it to a device whose cursor is of another epoch, or that was given more than there is.
 #[must_use]
-pub fn keys_start(cursor: Option<Cursor>, keys_given: u64, epoch: EpochId, end: u64) -> u64 {
+pub fn given_start(cursor: Option<Cursor>, given: u64, epoch: EpochId, end: u64) -> u64 {
     match cursor {
-        Some(cursor) if cursor.epoch == epoch && keys_given <= end => keys_given,
+        Some(cursor) if cursor.epoch == epoch && given <= end => given,
         _ => 0,
     }
 }
@@ -266,11 +266,11 @@ mod tests {
 
     #[test]
     fn keys_go_on_from_the_last_one_given_in_this_epoch() {
-        let at = |epoch, given| keys_start(Some(Cursor { epoch, number: 0 }), given, EPOCH, 9);
+        let at = |epoch, given| given_start(Some(Cursor { epoch, number: 0 }), given, EPOCH, 9);
         assert_eq!(at(EPOCH, 9), 9);
         assert_eq!(at(EPOCH, 10), 0, "more than there are: another numbering");
         assert_eq!(at(OTHER_EPOCH, 3), 0);
-        assert_eq!(keys_start(None, 3, EPOCH, 9), 0);
+        assert_eq!(given_start(None, 3, EPOCH, 9), 0);
     }
 
     #[test]

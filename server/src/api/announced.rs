@@ -5,11 +5,10 @@
 //! knows who wrote it.
 
 use ruhu_survey::id::{DeviceId, VillageId};
-use ruhu_sync::ResponseFrame;
 use ruhu_sync::announce::{Announced, Announcement, Announcements, Proof, Subject, Told};
-use ruhu_sync::answer::keys_start;
+use ruhu_sync::answer::given_start;
 use ruhu_sync::limits::ANNOUNCED_PER_FRAME;
-use ruhu_sync::request::VillageQuery;
+use ruhu_sync::{Cursor, ResponseFrame};
 
 use super::intake::Part;
 use super::signed::in_force;
@@ -52,16 +51,16 @@ pub(crate) fn hear(
 pub(crate) fn tell(
     store: &dyn Store,
     device: &Device,
-    query: &VillageQuery,
+    (village, cursor): (VillageId, Option<Cursor>),
     own: Option<&Announcement>,
 ) -> Result<Vec<ResponseFrame>, StoreError> {
     let Some(own) = own.filter(|_| device.certificate.statement.role.oversees()) else {
         return Ok(Vec::new());
     };
-    let (village, epoch) = (query.village, store.deployment()?.epoch);
+    let epoch = store.deployment()?.epoch;
     let all = store.announcements(village)?;
     let last = all.last().map_or(0, |told| told.number);
-    let after = keys_start(query.cursor, own.given, epoch, last);
+    let after = given_start(cursor, own.given, epoch, last);
     let is_news = |told: &Told| told.number > after && told.device != device.id;
     let news: Vec<Told> = all.into_iter().filter(is_news).collect();
     let frame = |told: &[Told]| ResponseFrame::Announcements(Announcements { village, told: told.to_vec() });

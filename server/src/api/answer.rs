@@ -8,7 +8,7 @@ use ruhu_ledger::replay::{ReplayWriter, StreamStart};
 use ruhu_survey::change::ActorId;
 use ruhu_survey::id::{DeviceId, HouseholdId, VillageId};
 use ruhu_survey::replay::founders;
-use ruhu_sync::answer::keys_start;
+use ruhu_sync::answer::given_start;
 use ruhu_sync::limits::{ANSWER_BYTES, KEYS_PER_FRAME};
 use ruhu_sync::protocol::PROTOCOL_FOUNDED_KEYS;
 use ruhu_sync::request::{Hello, HouseholdKeyFrame, VillageQuery};
@@ -206,7 +206,7 @@ fn give(
     let asked = Asked {
         village,
         cursor: query.cursor,
-        vector: query.vector.clone(),
+        vector: query.vector,
         sent,
         bytes_max: ANSWER_BYTES.min(given.left),
     };
@@ -225,7 +225,7 @@ fn give(
     let more = relay.more || relay.unsettled;
     if !more {
         // Beside the newest receipts: what was announced and has been received since is not shown as missing.
-        answer.extend(tell(store, device, &query, announcement.as_ref())?);
+        answer.extend(tell(store, device, (village, query.cursor), announcement.as_ref())?);
     }
     let Relay { cursor, fingerprint, .. } = relay;
     answer.push(ResponseFrame::VillageDone(VillageDone { village, cursor, fingerprint, more }));
@@ -302,7 +302,7 @@ fn new_keys(
 ) -> Result<Vec<ResponseFrame>, ApiError> {
     let (village, epoch) = (query.village, store.deployment()?.epoch);
     let last = store.household_keys_last(village)?;
-    let after = keys_start(query.cursor, query.keys_given, epoch, last);
+    let after = given_start(query.cursor, query.keys_given, epoch, last);
     if after == last {
         return Ok(Vec::new());
     }

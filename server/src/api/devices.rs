@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use ruhu_survey::id::{DeviceId, VillageId};
-use ruhu_sync::announce::Told;
+use ruhu_sync::announce::{Left, Told};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -78,9 +78,9 @@ pub(crate) struct AnnouncedJson {
 
 impl AnnouncedJson {
     fn new(told: &Told, tip: Option<Tip>) -> Self {
-        let missing = told.announced.missing(tip.map_or(0, |tip| tip.number.saturating_add(1)));
-        let checks = if missing > 0 { told.announced.checks } else { 0 };
-        Self { at: rfc3339_ms(told.at_ms), missing, checks, drafts: told.announced.drafts }
+        let received_next = tip.map_or(0, |tip| tip.number.saturating_add(1));
+        let Left { missing, checks, drafts } = told.announced.left(received_next);
+        Self { at: rfc3339_ms(told.at_ms), missing, checks, drafts }
     }
 }
 

@@ -57,6 +57,13 @@ fn what_is_missing_is_what_is_announced_and_not_received() {
     assert_eq!(announced(3).missing(9), 0, "it has written more since");
 }
 
+#[test]
+fn checks_are_left_as_long_as_a_batch_of_them_may_be_missing_and_drafts_for_good() {
+    let announced = Announced { next: 3, checks: 2, drafts: 1 };
+    assert_eq!(announced.left(2), Left { missing: 1, checks: 2, drafts: 1 });
+    assert_eq!(announced.left(3), Left { missing: 0, checks: 0, drafts: 1 });
+}
+
 proptest! {
     /// Requests of one device arrive in any order, some again, some of them cut: what is believed last reaches as far
     /// as the farthest that arrived, and of a device that has stopped writing the last whole request is believed.

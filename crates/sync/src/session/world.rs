@@ -18,7 +18,7 @@ use ruhu_ledger::signature::Signature;
 
 use super::*;
 use crate::announce::{Announced, Announcement, Proof};
-use crate::answer::{FeedContent, FeedItem, Held, Start, keys_start, start, to_send};
+use crate::answer::{FeedContent, FeedItem, Held, Start, given_start, start, to_send};
 use crate::frame::{FrameReader, encode_all};
 use crate::key_bytes::KeyBytes;
 use crate::request::{Hello, RequestFrame, VillageQuery};
@@ -143,7 +143,7 @@ impl Server {
     fn new_keys(&self, query: &VillageQuery) -> Vec<ResponseFrame> {
         let village = query.village;
         let households = if village == VILLAGES[0] { self.keys.as_slice() } else { &[] };
-        let after = keys_start(query.cursor, query.keys_given, self.epoch, households.len() as u64 + 1);
+        let after = given_start(query.cursor, query.keys_given, self.epoch, households.len() as u64 + 1);
         let search =
             VillageKeys { village, given: 1, search_key: Some(KeyBytes([5; 32])), households: [].into() };
         let household = |(given, household): (u64, &HouseholdId)| {
