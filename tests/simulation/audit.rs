@@ -110,10 +110,10 @@ impl Audit<'_> {
             let author = nodes.iter().find(|node| node.index == line.node);
             let barred = author.is_some_and(|author| author.barred);
             // What a lost server had, and no device, is gone: the server must know that something is. It cannot
-            // where nobody who syncs was told: of what it wrote itself, or took from who is shut out.
+            // where no device was told: of what it wrote itself, or took from a program that is no device of ours.
             let is_lost =
                 self.book.server_restored && !self.standings.contains_key(place) && !held_somewhere(place);
-            let was_told = line.received && author.is_some() && !barred;
+            let was_told = line.received && author.is_some();
             if is_lost && (names_gaps || !was_told) {
                 continue;
             }
